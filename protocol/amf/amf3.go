@@ -1,0 +1,388 @@
+package amf
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// AMF3 type markers (AMF3 §3.1).
+const (
+	mark3Undefined = 0x00
+	mark3Null      = 0x01
+	mark3False     = 0x02
+	mark3True      = 0x03
+	mark3Integer   = 0x04
+	mark3Double    = 0x05
+	mark3String    = 0x06
+	mark3XMLDoc    = 0x07
+	mark3Date      = 0x08
+	mark3Array     = 0x09
+	mark3Object    = 0x0A
+	mark3XML       = 0x0B
+	mark3ByteArray = 0x0C
+)
+
+const maxU29Length = 1<<28 - 1 // a length shares its 29 bits with a flag
+
+var (
+	errEmptyName = errors.New("object: a member without a name")
+	errNameSize  = fmt.Errorf("name longer than %d bytes", maxName)
+)
+
+// traits is the shape of an AMF3 object (AMF3 §3.12).
+type traits struct {
+	class   string
+	names   []string
+	dynamic bool
+}
+
+// Decode3 reads the AMF3 value at the start of b and returns it with the bytes
+// that follow it, under the same promises and bounds as [Decode].
+//
+// References to strings, objects and traits are resolved. An array with named
+// elements becomes an [ECMAArray], another one a [StrictArray]; both kinds of
+// XML become an [XMLDocument]. Vectors, dictionaries and externalizable
+// objects are an error, because RTMP commands do not carry them.
+func Decode3(b []byte) (v any, rest []byte, err error) {
+	d := newDecoder(b)
+	if v, err = d.value3(0); err != nil {
+		return nil, nil, fmt.Errorf("amf: decode: %w", err)
+	}
+	return v, d.b, nil
+}
+
+func (d *decoder) value3(depth int) (any, error) {
+	if d.values--; d.values < 0 {
+		return nil, errValues
+	}
+	p, err := d.take("amf3 marker", 1)
+	if err != nil {
+		return nil, err
+	}
+	switch mark := p[0]; mark {
+	case mark3Undefined:
+		return Undefined{}, nil
+	case mark3Null:
+		return nil, nil
+	case mark3False:
+		return false, nil
+	case mark3True:
+		return true, nil
+	case mark3Integer:
+		n, err := d.u29("integer")
+		if err != nil {
+			return nil, err
+		}
+		return float64(int32(n<<3) >> 3), nil // 29 bits with a sign
+	case mark3Double:
+		return d.number("double")
+	case mark3String:
+		return d.text3("string")
+	case mark3XMLDoc, mark3XML, mark3Date, mark3ByteArray, mark3Array, mark3Object:
+		return d.complex3(mark, depth)
+	default:
+		return nil, fmt.Errorf("amf3 marker 0x%02x: unknown or not supported", mark)
+	}
+}
+
+// u29 reads an integer of 1 to 4 bytes (AMF3 §1.3.1).
+func (d *decoder) u29(what string) (uint32, error) {
+	var n uint32
+	for i := 0; i < 4; i++ {
+		if i == len(d.b) {
+			break
+		}
+		c := d.b[i]
+		if i == 3 {
+			d.b = d.b[4:]
+			return n<<8 | uint32(c), nil
+		}
+		n = n<<7 | uint32(c&0x7f)
+		if c < 0x80 {
+			d.b = d.b[i+1:]
+			return n, nil
+		}
+	}
+	return 0, fmt.Errorf("%s: input ends inside a number", what)
+}
+
+// text3 reads a string or a reference to one (AMF3 §1.3.2).
+func (d *decoder) text3(what string) (string, error) {
+	n, err := d.u29(what)
+	if err != nil {
+		return "", err
+	}
+	if n&1 == 0 {
+		if uint64(n>>1) >= uint64(len(d.texts)) {
+			return "", fmt.Errorf("%s: reference to string %d of %d", what, n>>1, len(d.texts))
+		}
+		s := d.texts[n>>1]
+		if d.expand -= len(s); d.expand < 0 {
+			return "", errText
+		}
+		return s, nil
+	}
+	p, err := d.take(what, uint64(n>>1))
+	if err != nil || len(p) == 0 {
+		return "", err // the empty string is never referred to
+	}
+	s := string(p)
+	d.texts = append(d.texts, s)
+	return s, nil
+}
+
+// name3 reads a name, limited to what AMF0 can write.
+func (d *decoder) name3(what string) (string, error) {
+	s, err := d.text3(what)
+	if err == nil && len(s) > maxName {
+		err = errNameSize
+	}
+	return s, err
+}
+
+// complex3 reads the types that share AMF3's table of object references.
+func (d *decoder) complex3(mark byte, depth int) (any, error) {
+	n, err := d.u29("length")
+	if err != nil {
+		return nil, err
+	}
+	if n&1 == 0 {
+		return d.resolve(d.refs3, int(n>>1), depth)
+	}
+	switch mark {
+	case mark3Date:
+		t, err := d.number("date")
+		return d.leaf3(Date{Millis: t}, 8, err)
+	case mark3XMLDoc, mark3XML:
+		p, err := d.take("xml document", uint64(n>>1))
+		return d.leaf3(XMLDocument(p), len(p), err)
+	case mark3ByteArray:
+		p, err := d.take("byte array", uint64(n>>1))
+		return d.leaf3(append(ByteArray{}, p...), len(p), err)
+	}
+	if depth >= maxDepth {
+		return nil, errDepth
+	}
+	s := d.open(&d.refs3, depth)
+	var v any
+	if mark == mark3Array {
+		v, err = d.array3(n>>1, depth)
+	} else {
+		v, err = d.object3(n, depth)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.close(&d.refs3, s, v), nil
+}
+
+func (d *decoder) leaf3(v any, size int, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	d.refs3 = append(d.refs3, ref{v: v, bytes: size, height: -1, done: true})
+	return v, nil
+}
+
+func (d *decoder) array3(dense uint32, depth int) (any, error) {
+	fields, err := d.dynamic3(nil, depth)
+	if err != nil {
+		return nil, err
+	}
+	if len(fields) == 0 {
+		vs := StrictArray{} // grows with what arrives, not with the count
+		for ; dense > 0; dense-- {
+			v, err := d.value3(depth + 1)
+			if err != nil {
+				return nil, err
+			}
+			vs = append(vs, v)
+		}
+		return vs, nil
+	}
+	for i := range dense {
+		v, err := d.value3(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, Field{strconv.FormatUint(uint64(i), 10), v})
+	}
+	return ECMAArray(fields), nil
+}
+
+// dynamic3 reads named values up to the empty name.
+func (d *decoder) dynamic3(fields []Field, depth int) ([]Field, error) {
+	for {
+		name, err := d.name3("name")
+		if err != nil || name == "" {
+			return fields, err
+		}
+		v, err := d.value3(depth + 1)
+		if err != nil {
+			return nil, fmt.Errorf("%.64q: %w", name, err)
+		}
+		fields = append(fields, Field{name, v})
+	}
+}
+
+func (d *decoder) object3(n uint32, depth int) (any, error) {
+	t, err := d.traits3(n)
+	if err != nil {
+		return nil, err
+	}
+	fields := []Field{}
+	for _, name := range t.names {
+		v, err := d.value3(depth + 1)
+		if err != nil {
+			return nil, fmt.Errorf("%.64q: %w", name, err)
+		}
+		if d.expand -= len(name); d.expand < 0 {
+			return nil, errText // names of shared traits repeat as well
+		}
+		fields = append(fields, Field{name, v})
+	}
+	if t.dynamic {
+		if fields, err = d.dynamic3(fields, depth); err != nil {
+			return nil, err
+		}
+	}
+	if t.class == "" {
+		return Object(fields), nil
+	}
+	if d.expand -= len(t.class); d.expand < 0 {
+		return nil, errText
+	}
+	return TypedObject{t.class, fields}, nil
+}
+
+// traits3 reads the traits of an object whose first number is n.
+func (d *decoder) traits3(n uint32) (*traits, error) {
+	if n&2 == 0 {
+		if uint64(n>>2) >= uint64(len(d.kinds)) {
+			return nil, fmt.Errorf("object: reference to traits %d of %d", n>>2, len(d.kinds))
+		}
+		return d.kinds[n>>2], nil
+	}
+	class, err := d.name3("class name")
+	if err != nil {
+		return nil, err
+	}
+	if n&4 != 0 {
+		return nil, fmt.Errorf("object: class %.64q: externalizable objects are not supported", class)
+	}
+	t := &traits{class: class, dynamic: n&8 != 0}
+	for range n >> 4 {
+		name, err := d.name3("member name")
+		if err != nil {
+			return nil, err
+		}
+		if name == "" {
+			return nil, errEmptyName
+		}
+		t.names = append(t.names, name)
+	}
+	d.kinds = append(d.kinds, t)
+	return t, nil
+}
+
+// Append3 appends v in AMF3 to dst and returns the longer slice. It takes what
+// [Append] takes and retains nothing of it.
+//
+// Go's integer types are written as integers where 29 bits suffice, floats as
+// doubles always. Objects are written as dynamic ones; a field without a name
+// is left out, because AMF3 ends the fields with one. No references are
+// written, which the format allows. Values of other types, and those nested
+// deeper than 32 levels, are written as undefined.
+func Append3(dst []byte, v any) []byte { return append3(dst, v, 0) }
+
+func append3(dst []byte, v any, depth int) []byte {
+	switch v := v.(type) {
+	case nil:
+		return append(dst, mark3Null)
+	case bool:
+		return append(dst, mark3False+flag(v))
+	case float64:
+		return appendFloat(append(dst, mark3Double), v)
+	case float32:
+		return appendFloat(append(dst, mark3Double), float64(v))
+	case string:
+		return appendText3(append(dst, mark3String), v)
+	case XMLDocument:
+		return appendText3(append(dst, mark3XMLDoc), string(v))
+	case ByteArray:
+		v = v[:min(len(v), maxU29Length)]
+		dst = appendU29(append(dst, mark3ByteArray), uint32(len(v))<<1|1)
+		return append(dst, v...)
+	case Date:
+		return appendFloat(append(dst, mark3Date, 1), v.Millis)
+	}
+	if n, ok := number(v); ok {
+		if n < -1<<28 || n >= 1<<28 {
+			return appendFloat(append(dst, mark3Double), n)
+		}
+		return appendU29(append(dst, mark3Integer), uint32(int32(n))&(1<<29-1))
+	}
+	if depth >= maxDepth {
+		return append(dst, mark3Undefined)
+	}
+	return appendContainer3(dst, v, depth)
+}
+
+func appendContainer3(dst []byte, v any, depth int) []byte {
+	const dynamic = 0x0B // an object by value, traits by value, dynamic, no sealed members
+	switch v := v.(type) {
+	case Object:
+		return appendDynamic3(append(dst, mark3Object, dynamic, 1), v, depth)
+	case []Field:
+		return appendDynamic3(append(dst, mark3Object, dynamic, 1), v, depth)
+	case TypedObject:
+		return appendDynamic3(appendText3(append(dst, mark3Object, dynamic), v.Class), v.Fields, depth)
+	case ECMAArray:
+		return appendDynamic3(append(dst, mark3Array, 1), v, depth)
+	case StrictArray:
+		return appendDense3(dst, v, depth)
+	case []any:
+		return appendDense3(dst, v, depth)
+	}
+	return append(dst, mark3Undefined)
+}
+
+func appendDynamic3(dst []byte, fields []Field, depth int) []byte {
+	for i := range fields {
+		if fields[i].Name == "" {
+			continue
+		}
+		dst = appendText3(dst, fields[i].Name)
+		dst = append3(dst, fields[i].Value, depth+1)
+	}
+	return append(dst, 1)
+}
+
+func appendDense3(dst []byte, vs []any, depth int) []byte {
+	vs = vs[:min(len(vs), maxU29Length)]
+	dst = append(appendU29(append(dst, mark3Array), uint32(len(vs))<<1|1), 1)
+	for _, v := range vs {
+		dst = append3(dst, v, depth+1)
+	}
+	return dst
+}
+
+func appendText3(dst []byte, s string) []byte {
+	s = s[:min(len(s), maxU29Length)]
+	return append(appendU29(dst, uint32(len(s))<<1|1), s...)
+}
+
+func appendU29(dst []byte, n uint32) []byte {
+	switch {
+	case n < 1<<7:
+		return append(dst, byte(n))
+	case n < 1<<14:
+		return append(dst, byte(n>>7)|0x80, byte(n)&0x7f)
+	case n < 1<<21:
+		return append(dst, byte(n>>14)|0x80, byte(n>>7)|0x80, byte(n)&0x7f)
+	}
+	return binary.BigEndian.AppendUint32(dst, // the last byte has all its 8 bits
+		(n>>22&0x7f|0x80)<<24|(n>>15&0x7f|0x80)<<16|(n>>8&0x7f|0x80)<<8|n&0xff)
+}
