@@ -1,0 +1,106 @@
+package codec
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/srsgo/srs/stream"
+)
+
+func TestFillTrack(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		codec  stream.Codec
+		config []byte
+		w, h   int
+		rate   int
+		ch     int
+		fails  bool
+	}{
+		{name: "avcC", codec: stream.H264, config: vecAVCC, w: 320, h: 180},
+		{name: "avcC without SPS", codec: stream.H264, config: unhex("0164000cffe000"), fails: true},
+		{name: "avcC with an odd SPS", codec: stream.H264, config: unhex("0164000cffe1000467640000 01000468efbcb0"), fails: true},
+		{name: "avcC cut", codec: stream.H264, config: vecAVCC[:12], fails: true},
+		{name: "no avcC", codec: stream.H264, fails: true},
+		{name: "hvcC cut", codec: stream.HEVC, config: make([]byte, 22), fails: true},
+		{name: "av1C", codec: stream.AV1, config: vecAV1C, w: 320, h: 180},
+		{name: "av1C without header", codec: stream.AV1, config: vecAV1C[:4], fails: true},
+		{name: "AAC LC 44.1 stereo", codec: stream.AAC, config: unhex("1210"), rate: 44100, ch: 2},
+		{name: "AAC LC 44.1 mono", codec: stream.AAC, config: unhex("120856e500"), rate: 44100, ch: 1},
+		{name: "AAC Main 48", codec: stream.AAC, config: unhex("0990"), rate: 48000, ch: 2},
+		{name: "HE-AAC", codec: stream.AAC, config: unhex("2b118800"), rate: 24000, ch: 2},
+		{name: "AAC explicit rate", codec: stream.AAC, config: unhex("17805dc010"), rate: 48000, ch: 2},
+		{name: "AAC PCE", codec: stream.AAC, config: unhex("1180"), rate: 48000},
+		{name: "AAC reserved rate", codec: stream.AAC, config: unhex("1690"), fails: true},
+		{name: "AAC cut", codec: stream.AAC, config: unhex("12"), fails: true},
+		{name: "Opus", codec: stream.Opus, config: AppendOpusHead(nil, 2, 312), rate: 48000, ch: 2},
+		{name: "Opus magic", codec: stream.Opus, config: make([]byte, 19), fails: true},
+		{name: "FLAC", codec: stream.FLAC, config: unhex("10001000000000000000 0bb802f0 00000000" +
+			"00000000000000000000000000000000"), rate: 48000, ch: 2},
+		{name: "FLAC cut", codec: stream.FLAC, config: make([]byte, 33), fails: true},
+		{name: "VP9", codec: stream.VP9, config: unhex("01000000000b820202020000")},
+		{name: "G711", codec: stream.G711A},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := stream.Track{Codec: c.codec, Config: c.config}
+			err := FillTrack(&x)
+			if c.fails {
+				require.Error(t, err)
+			} else {
+				require.NoError(t, err)
+			}
+			require.Equal(t, [4]int{c.w, c.h, c.rate, c.ch}, [4]int{x.Width, x.Height, x.SampleRate, x.Channels})
+		})
+	}
+}
+
+func TestFillFrame(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		codec stream.Codec
+		frame []byte
+		want  [4]int
+		fails bool
+	}{
+		{"VP9 key", stream.VP9, unhex("824983420013f00b360238241c18"), [4]int{320, 180, 0, 0}, false},
+		{"VP9 inter", stream.VP9, unhex("86004092f0"), [4]int{}, false},
+		{"VP9 cut", stream.VP9, unhex("824983"), [4]int{}, true},
+		{"VP8 key", stream.VP8, unhex("1000009d012a4001b400"), [4]int{320, 180, 0, 0}, false},
+		{"VP8 inter", stream.VP8, unhex("11"), [4]int{}, false},
+		{"VP8 cut", stream.VP8, unhex("10"), [4]int{}, true},
+		{"MP3", stream.MP3, unhex("fffb50c4"), [4]int{0, 0, 44100, 1}, false},
+		{"MP3 MPEG 2.5", stream.MP3, unhex("ffe31804"), [4]int{0, 0, 8000, 2}, false},
+		{"MP3 junk", stream.MP3, unhex("00000000"), [4]int{}, true},
+		{"AC-3", stream.AC3, unhex("0b770000 1c 40 e1 00"), [4]int{0, 0, 48000, 6}, false},
+		{"AC-3 cut", stream.AC3, unhex("0b770000"), [4]int{}, true},
+		{"E-AC-3", stream.EAC3, unhex("0b7701ff 3f 85 00 00"), [4]int{0, 0, 48000, 6}, false},
+		{"E-AC-3 cut", stream.EAC3, unhex("0b77"), [4]int{}, true},
+		{"empty", stream.VP8, nil, [4]int{}, false},
+		{"H264", stream.H264, unhex("00"), [4]int{}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := stream.Track{Codec: c.codec}
+			err := FillFrame(&x, c.frame)
+			require.Equal(t, c.fails, err != nil, "%v", err)
+			require.Equal(t, c.want, [4]int{x.Width, x.Height, x.SampleRate, x.Channels})
+		})
+	}
+}
+
+func FuzzFill(f *testing.F) {
+	f.Add(uint32(stream.H264), vecAVCC)
+	f.Add(uint32(stream.AV1), vecAV1C)
+	f.Add(uint32(stream.AAC), unhex("120856e500"))
+	f.Add(uint32(stream.VP9), unhex("824983420013f00b360238241c18"))
+	f.Add(uint32(stream.MP3), unhex("fffb50c4"))
+	f.Fuzz(func(t *testing.T, c uint32, b []byte) {
+		x := stream.Track{Codec: stream.Codec(c), Config: b}
+		_ = FillTrack(&x)
+		_ = FillFrame(&x, b)
+		if x.Width < 0 || x.Height < 0 || x.SampleRate < 0 || x.Channels < 0 ||
+			x.Width > maxPicture || x.Height > maxPicture {
+			t.Fatalf("%+v", x)
+		}
+	})
+}
