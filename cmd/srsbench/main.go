@@ -1,0 +1,107 @@
+// Command srsbench loads a live-streaming server with publishers and players and says how it bears it.
+//
+//	srsbench -url rtmp://127.0.0.1/live/a -n 2000 -pid $(pidof srsd)     one publisher, 2000 players
+//	srsbench play -url http://127.0.0.1:8080/live/a.flv -n 500            players of a stream that exists
+//	srsbench publish -url rtmp://127.0.0.1/live/s{i} -n 500               500 streams
+//	srsbench floor -n 2000 -window 350ms                                 the least that serving can cost
+//	srsbench compare -srsd ./srsd -n 1000,2000                           servers side by side
+//
+// It speaks RTMP, RTMPS, HTTP-FLV and WebSocket-FLV (ws, wss; players only), and publishes FLV by HTTP
+// POST. "{i}" in a URL is replaced by the stream's number, counted from 0.
+//
+// All plain connections live in one thread on non-blocking sockets. A sample of the players (-sample)
+// reads every frame: the frames of srsbench's own publishers carry the time they were sent, from
+// which the latency follows, also when another srsbench on the same machine publishes. The other
+// players read their stream in full until a second after their first key frame, and from then on have the
+// kernel drop and count their bytes at an interval (-drain). To the server they are viewers whose player
+// takes data every 50 ms instead of at once; they answer no pings while counting, but do acknowledge
+// RTMP's windows.
+//
+// A run's exit status is 0 only if every connection started, none was lost and none stalled.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+)
+
+const usage1 = `usage: srsbench [play|publish|both|floor|compare] -url URL [flags]
+
+  both     publish -publishers streams (1) and play them -n times; the default
+  play     play -n times
+  publish  publish -n streams
+  floor    play from srsbench's own minimal server: one plain write per connection and window
+  compare  run several servers under the same loads, one after the other, in a table
+
+"srsbench both -h" lists the flags.
+`
+
+func main() {
+	err := command(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		os.Exit(2)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "srsbench:", err)
+		os.Exit(1)
+	}
+}
+
+// command runs one subcommand.
+func command(args []string) error {
+	name := "both"
+	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		name, args = args[0], args[1:]
+	}
+	switch name {
+	case "play", "publish", "both":
+		return loadCommand(name, args)
+	case "floor":
+		return floorCommand(args)
+	case "floor-server": // what floor starts
+		return floorServer(args)
+	case "pin-exec": // what compare and floor start servers with
+		return pinExec(args)
+	case "compare":
+		return compareCommand(args)
+	}
+	fmt.Fprint(os.Stderr, usage1)
+	return fmt.Errorf("no command %q", name)
+}
+
+// loadFlags reads the flags of play, publish and both.
+func loadFlags(name string, args []string) (*options, error) {
+	o := &options{mode: name}
+	f := flag.NewFlagSet("srsbench "+name, flag.ContinueOnError)
+	o.register(f)
+	n := 0
+	f.StringVar(&o.url, "url", "", `stream to use; "{i}" stands for the stream's number`)
+	f.IntVar(&n, "n", 1, "players, or publishers for publish")
+	if name != "publish" {
+		f.IntVar(&o.streams, "streams", 0, "streams that players spread over (0: as many as are published)")
+	}
+	if name == "both" {
+		f.IntVar(&o.publishers, "publishers", 1, "streams to publish")
+		f.StringVar(&o.publishURL, "publish", "", "where to publish, if not at -url")
+	}
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	switch {
+	case f.NArg() > 0:
+		return nil, fmt.Errorf("what is %q? Flags begin with -", f.Arg(0))
+	case o.url == "":
+		return nil, errors.New("no -url")
+	case name == "publish":
+		o.publishers, o.publishURL, o.url = n, o.url, ""
+		o.streams = n
+	default:
+		o.players = n
+	}
+	if name == "both" && o.publishURL == "" {
+		o.publishURL = o.url
+	}
+	return o, o.check()
+}
