@@ -1,0 +1,150 @@
+package conf
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestEnvNames(t *testing.T) {
+	for path, want := range map[string]string{
+		"http_api.https.listen":     "SRS_HTTP_API_HTTPS_LISTEN",
+		"http_api.raw_api.enabled":  "SRS_HTTP_API_RAW_API_ENABLED",
+		"rtc_server.tcp.listen":     "SRS_RTC_SERVER_TCP_LISTEN",
+		"listen":                    "SRS_LISTEN",
+		"vhost.hls.hls_fragment":    "SRS_VHOST_HLS_HLS_FRAGMENT",
+		"vhost.hls.enabled":         "SRS_VHOST_HLS_ENABLED",
+		"vhost.dvr.dvr_path":        "SRS_VHOST_DVR_DVR_PATH",
+		"vhost.dvr.time_jitter":     "SRS_VHOST_DVR_TIME_JITTER",
+		"vhost.dash.dash_path":      "SRS_VHOST_DASH_DASH_PATH",
+		"vhost.hds.hds_path":        "SRS_VHOST_HDS_HDS_PATH",
+		"vhost.http_hooks.on_play":  "SRS_VHOST_HTTP_HOOKS_ON_PLAY",
+		"vhost.min_latency":         "SRS_VHOST_MIN_LATENCY",
+		"vhost.play.gop_cache":      "SRS_VHOST_PLAY_GOP_CACHE",
+		"vhost.publish.mr":          "SRS_VHOST_PUBLISH_MR",
+		"chunk_size":                "SRS_VHOST_CHUNK_SIZE",
+		"vhost.chunk_size":          "SRS_VHOST_CHUNK_SIZE",
+		"srs_log_tank":              "SRS_SRS_LOG_TANK SRS_LOG_TANK",
+		"srs_log_level":             "SRS_SRS_LOG_LEVEL SRS_LOG_LEVEL",
+		"srs_log_level_v2":          "SRS_SRS_LOG_LEVEL_V2 SRS_LOG_LEVEL_V2",
+		"srs_log_file":              "SRS_SRS_LOG_FILE SRS_LOG_FILE",
+		"vhost.srt.srt_to_rtmp":     "SRS_VHOST_SRT_SRT_TO_RTMP SRS_VHOST_SRT_TO_RTMP",
+		"srt_server.passphrase":     "SRS_SRT_SERVER_PASSPHRASE",
+		"tencentcloud_cls.topic_id": "SRS_TENCENTCLOUD_CLS_TOPIC_ID",
+		"circuit_breaker.enabled":   "SRS_CIRCUIT_BREAKER_ENABLED",
+		"threads.interval":          "SRS_THREADS_INTERVAL",
+	} {
+		it, ok := Lookup(path)
+		require.True(t, ok, path)
+		require.Equal(t, want, strings.Join(it.Env, " "), path)
+	}
+	// These cannot be set by variables; all else can.
+	without := []string{"stats.", "stream_caster.", "vhost.cluster.", "vhost.forward.", "vhost.refer.", "vhost.security.",
+		"vhost.transcode.", "vhost.ingest.", "vhost.exec.", "vhost.dvr.dvr_apply", "vhost.bandcheck.", "vhost.enabled", "is_full",
+		"http_api.raw_api.allow_query", "http_api.raw_api.allow_update", "vhost.hls.hls_storage", "vhost.hls.hls_mount"}
+	for _, it := range Schema() {
+		has := it.Kind > Free
+		for _, p := range without {
+			has = has && !strings.HasPrefix(it.Path, p)
+		}
+		require.Equal(t, has, len(it.Env) > 0, it.Path)
+	}
+}
+
+func TestEnvPrecedence(t *testing.T) {
+	text := base + "pithy_print_ms 1; http_api { listen 1000; }"
+	f := mustLoad(t, text, "SRS_PITHY_PRINT_MS=2", "SRS_HTTP_API_LISTEN=", "SRS_GRACE_START_WAIT=7")
+	r := f.Root()
+	require.Equal(t, 2, r.Int("pithy_print_ms"), "environment over file")
+	require.Equal(t, "1000", r.String("http_api.listen"), "empty is unset")
+	require.Equal(t, 7, r.Int("grace_start_wait"), "environment over default")
+	require.Equal(t, 3200, r.Int("grace_final_wait"))
+	require.True(t, r.Has("grace_start_wait"))
+	file, line := r.Line("pithy_print_ms")
+	require.Equal(t, "SRS_PITHY_PRINT_MS", file)
+	require.Zero(t, line)
+	file, line = r.Line("http_api.listen")
+	require.Equal(t, "x.conf", file)
+	require.Equal(t, 3, line)
+
+	f = mustLoad(t, text, "SRS_PITHY_PRINT_MS=3", "SRS_PITHY_PRINT_MS=4", "nonsense")
+	require.Equal(t, 3, f.Root().Int("pithy_print_ms"), "of two the first counts, as in getenv")
+	require.Equal(t, "3", f.Getenv("SRS_PITHY_PRINT_MS"))
+}
+
+func TestEnvOfVhosts(t *testing.T) {
+	f := mustLoad(t, "listen 1;vhost a { hls { hls_window 30; } }\nvhost b { enabled off; }",
+		"SRS_VHOST_HLS_HLS_WINDOW=20", "SRS_VHOST_HLS_ENABLED=on", "SRS_VHOST_ENABLED=off")
+	require.Len(t, f.Vhosts(), 2)
+	for _, v := range f.Vhosts() {
+		require.Equal(t, 20.0, v.Float("hls.hls_window"))
+		require.True(t, v.Bool("hls.enabled"))
+	}
+	require.True(t, f.Vhosts()[0].Enabled)
+	// A block's own scope reads the same.
+	require.Equal(t, 20.0, f.Vhosts()[0].Blocks("hls")[0].Float("hls_window"))
+}
+
+func TestEnvChunkSize(t *testing.T) {
+	text := "listen 1; chunk_size 4096; vhost a { chunk_size 8192; } vhost b { }"
+	f := mustLoad(t, text, "SRS_CHUNK_SIZE=1000")
+	a, _ := f.Vhost("a")
+	b, _ := f.Vhost("b")
+	require.Equal(t, 4096, f.Root().Int("chunk_size"))
+	require.Equal(t, 8192, a.Int("chunk_size"))
+	require.Equal(t, 4096, b.Int("chunk_size"), "the global one is the default")
+	require.Contains(t, lines(f), "SRS_CHUNK_SIZE: it is not read")
+	f = mustLoad(t, text, "SRS_VHOST_CHUNK_SIZE=1000")
+	a, _ = f.Vhost("a")
+	require.Equal(t, 1000, f.Root().Int("chunk_size"))
+	require.Equal(t, 1000, a.Int("chunk_size"))
+	require.Contains(t, lines(mustLoad(t, text, "SRS_VHOST_CHUNK_SIZE=1")), "SRS_VHOST_CHUNK_SIZE: 1 is outside 128 to 65536")
+}
+
+func TestEnvLists(t *testing.T) {
+	f := mustLoad(t, base, "SRS_LISTEN= 1 2\t[::]:3 ", "SRS_VHOST_HTTP_HOOKS_ON_PLAY=http://a http://b",
+		"SRS_VHOST_HTTP_HOOKS_ON_STOP=  ", "SRS_HEARTBEAT_DEVICE_ID=a b")
+	require.Equal(t, []string{"1", "2", "[::]:3"}, f.Root().List("listen"))
+	v, _ := f.Vhost("")
+	require.Equal(t, []string{"http://a", "http://b"}, v.List("http_hooks.on_play"))
+	require.Empty(t, v.List("http_hooks.on_stop"))
+	require.False(t, v.Has("http_hooks.on_stop"))
+	require.Equal(t, "a b", f.Root().String("heartbeat.device_id"))
+}
+
+func TestEnvDoubleNames(t *testing.T) {
+	f := mustLoad(t, base, "SRS_LOG_TANK=console", "SRS_LOG_LEVEL=warn", "SRS_SRS_LOG_LEVEL=error", "SRS_LOG_FILE=a", "SRS_SRS_LOG_FILE=")
+	require.Equal(t, "console", f.Root().String("srs_log_tank"))
+	require.Equal(t, "error", f.Root().String("srs_log_level"))
+	require.Equal(t, "a", f.Root().String("srs_log_file"))
+	v, _ := mustLoad(t, base, "SRS_VHOST_SRT_TO_RTMP=off").Vhost("")
+	require.False(t, v.Bool("srt.srt_to_rtmp"))
+	v, _ = mustLoad(t, base, "SRS_VHOST_SRT_TO_RTMP=off", "SRS_VHOST_SRT_SRT_TO_RTMP=on").Vhost("")
+	require.True(t, v.Bool("srt.srt_to_rtmp"))
+}
+
+func TestCandidate(t *testing.T) {
+	file := base + "rtc_server { candidate $CANDIDATE; }\nstream_caster { sip { candidate $GB; } }"
+	for _, c := range []struct {
+		env  string
+		want string
+	}{
+		{"", "*"}, {"CANDIDATE=", "*"}, {"CANDIDATE=192.0.2.1", "192.0.2.1"},
+		{"SRS_RTC_SERVER_CANDIDATE=192.0.2.2", "192.0.2.2"}, {"SRS_RTC_SERVER_CANDIDATE=$HOST", "h"},
+		{"SRS_RTC_SERVER_CANDIDATE=$NONE", "*"},
+	} {
+		f := mustLoad(t, file, c.env, "HOST=h", "GB=g")
+		require.Equal(t, c.want, f.Root().String("rtc_server.candidate"), c.env)
+		require.Equal(t, "g", f.Root().Blocks("stream_caster")[0].String("sip.candidate"))
+	}
+	f := mustLoad(t, base+"pid $HOME;", "HOME=h")
+	require.Equal(t, "$HOME", f.Root().String("pid"), "nowhere else")
+}
+
+func TestUnknownEnv(t *testing.T) {
+	require.Empty(t, lines(mustLoad(t, base, "SRS_SERVICE_HOST=10.0.0.1", "SRS_PORT=tcp://10.0.0.1:1935", "SRS_PORT_1935_TCP_PROTO=tcp",
+		"SRS_DEVICE_IP=1", "SRS_REGION=x", "SRS_HTTP_API_ENABLE=", "PATH=/bin")))
+	require.Equal(t, "SRS_HTTP_API_ENABLE: unknown variable, did you mean SRS_HTTP_API_ENABLED?\n",
+		lines(mustLoad(t, base, "SRS_HTTP_API_ENABLE=on")))
+}
