@@ -107,10 +107,8 @@ func pinExec(args []string) error {
 	if err != nil {
 		return fmt.Errorf("pin-exec: %w", err)
 	}
-	if cpu >= 0 {
-		if err := pinSelf(cpu); err != nil {
-			return err
-		}
+	if err := pinSelf(cpu); err != nil {
+		return err
 	}
 	path, err := exec.LookPath(args[1])
 	if err != nil {

@@ -123,10 +123,15 @@ func raiseFileLimit(need int) error {
 	return nil
 }
 
-// pinSelf binds every thread of the process to one core; later threads inherit it.
+// pinSelf binds every thread of the process to one core, or to none if cpu is below 0; later threads
+// and processes inherit it.
 func pinSelf(cpu int) error {
 	var set unix.CPUSet
-	set.Set(cpu)
+	if cpu >= 0 {
+		set.Set(cpu)
+	} else {
+		set.Fill() // the kernel leaves out those that do not exist
+	}
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
 		return fmt.Errorf("pin to core %d: %w", cpu, err)
