@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/bits"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
@@ -9,6 +10,11 @@ import (
 
 	"github.com/srsgo/srs/stream"
 )
+
+// maxSets bounds the parameter sets that are looked at in one access unit.
+const maxSets = 64
+
+var errSets = fmt.Errorf("more than %d in one access unit", maxSets)
 
 func parseSPS(nal []byte) (h264.SPS, error) {
 	var s h264.SPS
@@ -38,7 +44,7 @@ func mergeSets(c stream.Codec, config []byte, size int, unit []byte) ([]byte, er
 			lists = [3][][]byte{nil, a.SPS, a.PPS}
 		}
 	}
-	changed := false
+	changed, seen := false, 0
 	for b := unit; len(b) > 0; {
 		nal, rest, err := next(b, size)
 		if err != nil || rest == nil {
@@ -46,6 +52,9 @@ func mergeSets(c stream.Codec, config []byte, size int, unit []byte) ([]byte, er
 		}
 		b = rest
 		if kind := setKind(hevc, nal); kind >= 0 {
+			if seen++; seen > maxSets {
+				return nil, errSets
+			}
 			var diff bool
 			lists[kind], diff = mergeSet(hevc, kind, lists[kind], nal)
 			changed = changed || diff
