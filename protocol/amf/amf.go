@@ -39,7 +39,7 @@ const (
 type Value = any
 
 // Undefined is the undefined value (AMF0 §2.8, AMF3 §3.2). AMF0's
-// "unsupported" (§2.12) is read as Undefined as well.
+// "unsupported" (§2.15) is read as Undefined as well.
 type Undefined struct{}
 
 // Field is one named value of an [Object] or an [ECMAArray].

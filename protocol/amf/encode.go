@@ -32,7 +32,7 @@ const (
 // type and float32 (written as numbers), []any (a strict array) and []Field
 // (an object). A string longer than 65535 bytes is written as a long string
 // (AMF0 §2.14). Values of other types, and those nested deeper than 32 levels,
-// are written as "unsupported" (§2.12), the format's own word for them. Names
+// are written as "unsupported" (§2.15), the format's own word for them. Names
 // are cut at 65535 bytes. References (§2.9) are never written.
 func Append(dst []byte, v any) []byte { return appendValue(dst, v, 0) }
 
@@ -127,7 +127,7 @@ func appendName(dst []byte, s string) []byte {
 	return append(dst, s...)
 }
 
-// appendLong appends s with 32 bits of length (AMF0 §1.3.2).
+// appendLong appends s with 32 bits of length (AMF0 §1.3.1).
 func appendLong(dst []byte, s string) []byte {
 	s = s[:min(int64(len(s)), math.MaxUint32)]
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(s)))
