@@ -20,7 +20,7 @@ func (f *File) checkGlobal(x *findings, o Options) {
 	}
 	// Without a file, SRS runs with no RTMP port rather than not at all.
 	if !r.Has("listen") && !f.envOnly {
-		x.errorf(at{file: f.path, name: "listen"}, "it is missing, expected [ip:]port")
+		x.errorf(where{file: f.path, name: "listen"}, "it is missing, expected [ip:]port")
 	}
 	if r.Bool("asprocess") && r.Bool("daemon") {
 		x.errorf(r.at("asprocess"), "it does not go with daemon on")

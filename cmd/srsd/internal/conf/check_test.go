@@ -94,3 +94,11 @@ func TestNoLimitOfFiles(t *testing.T) {
 	_, err := Load(o)
 	require.NoError(t, err)
 }
+
+func TestManyErrors(t *testing.T) {
+	_, err := load(strings.Repeat("nonsense;\n", 10000))
+	var list Errors
+	require.True(t, errors.As(err, &list))
+	require.Len(t, list, maxErrors+1)
+	require.Equal(t, "there are more errors", list[maxErrors].Error())
+}

@@ -22,12 +22,13 @@ func (p *printer) block(s *Scope, path string, depth int) {
 	for _, it := range schema.children[join(s.path, path)] {
 		rel := join(path, it.Name())
 		switch {
+		case it.Path == "vhost":
+			for _, v := range s.file.vhosts {
+				p.repeated(it, v.Scope, depth)
+			}
 		case it.Kind == Block && it.Repeat:
 			for _, b := range s.Blocks(rel) {
-				b.base = blockBase(s, b)
-				p.open(it.Name(), b.dir.Args, depth)
-				p.block(b, "", depth+1)
-				p.close(depth)
+				p.repeated(it, b, depth)
 			}
 		case it.Kind == Block:
 			inner := &printer{}
@@ -38,9 +39,8 @@ func (p *printer) block(s *Scope, path string, depth int) {
 				p.close(depth)
 			}
 		case it.Kind == Free:
-			for _, d := range s.all(rel) {
-				writeDirective(&p.Builder, d, depth, maskUnknown)
-				break
+			if list := s.all(rel); len(list) > 0 {
+				writeDirective(&p.Builder, list[0], depth, maskUnknown)
 			}
 		case it.Repeat:
 			for _, words := range s.Each(rel) {
@@ -53,15 +53,11 @@ func (p *printer) block(s *Scope, path string, depth int) {
 	p.unknown(s, path, depth)
 }
 
-// blockBase gives a printed vhost the base that reading it has.
-func blockBase(s, b *Scope) *Scope {
-	if b.path != "vhost" {
-		return nil
-	}
-	if v := s.file.byName[b.Arg()]; v != nil {
-		return v.base
-	}
-	return nil
+// repeated writes one of several blocks.
+func (p *printer) repeated(it *Item, b *Scope, depth int) {
+	p.open(it.Name(), b.dir.Args, depth)
+	p.block(b, "", depth+1)
+	p.close(depth)
 }
 
 // words returns the value in force of any kind as it would be written; nil for an empty one.

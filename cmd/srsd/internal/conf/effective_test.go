@@ -20,7 +20,8 @@ vhost a {
   security { allow play all; deny publish 10.0.0.0/8; }
   transcode live { engine e { vparams { b 1; key_token x; } } }
   bandcheck { key k3y; }
-}`, "SRS_VHOST_HLS_ENABLED=on", "SRS_HTTP_API_AUTH_PASSWORD=fromenv")
+}
+vhost a { chunk_size 777; }`, "SRS_VHOST_HLS_ENABLED=on", "SRS_HTTP_API_AUTH_PASSWORD=fromenv")
 	got := f.Effective()
 	for _, want := range []string{
 		"listen 1935 [::]:1936;\n", "http_api {\n    enabled on;\n    listen 1985;\n", "username admin;", "password ******;",
@@ -33,7 +34,7 @@ vhost a {
 	} {
 		require.Contains(t, got, want)
 	}
-	for _, secret := range []string{"hunter2", "fromenv", "0123456789abc", "t0ken", "s3cret", ":pw@", "abc", "zzz", "k3y"} {
+	for _, secret := range []string{"hunter2", "fromenv", "0123456789abc", "t0ken", "s3cret", "777", ":pw@", "abc", "zzz", "k3y"} {
 		require.NotContains(t, got, secret)
 	}
 }
@@ -69,4 +70,14 @@ func TestReport(t *testing.T) {
 		{Path: "utc_time", Env: "SRS_UTC_TIME"},
 		{Path: "vhost.chunk_size", Env: "SRS_VHOST_CHUNK_SIZE"},
 	}, known)
+}
+
+// The environment can hold what the grammar cannot say; it is shown, as near as can be.
+func TestQuote(t *testing.T) {
+	for in, want := range map[string]string{
+		"a": "a", "": `""`, "a b": `"a b"`, `a "b`: `'a "b'`, `"a`: `'"a'`, `a"b'c`: `a"b'c`, "}": `"}"`, "#a": `"#a"`, "a{": `"a{"`,
+		"a\nb": `"a b"`, "a;": `"a;"`, `a "b" 'c'`: `"a 'b' 'c'"`,
+	} {
+		require.Equal(t, want, quote(in))
+	}
 }

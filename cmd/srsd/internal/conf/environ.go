@@ -66,7 +66,7 @@ func (e environment) check(x *findings) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		p := at{name: name}
+		p := where{name: name}
 		it := schema.byEnv[name]
 		switch {
 		case name == "SRS_CHUNK_SIZE":
@@ -82,7 +82,7 @@ func (e environment) check(x *findings) {
 	}
 }
 
-func (e environment) checkValue(x *findings, p at, it *Item) {
+func (e environment) checkValue(x *findings, p where, it *Item) {
 	words := []string{e[p.name]}
 	if it.Kind == List || it.Kind == AddrList {
 		if words = strings.Fields(e[p.name]); len(words) == 0 {
@@ -95,8 +95,5 @@ func (e environment) checkValue(x *findings, p at, it *Item) {
 	}
 	if warning != "" {
 		x.warnf(p, "%s", warning)
-	}
-	if it.Note != "" {
-		x.warnf(p, "%s", it.Note)
 	}
 }

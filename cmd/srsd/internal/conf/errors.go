@@ -84,19 +84,28 @@ type findings struct {
 	warnings []Warning
 }
 
-// at is where a finding belongs: a directive in a file, or a variable.
-type at struct {
+// where is the place a finding is about: a directive in a file, or a variable.
+type where struct {
 	file string
 	line int
 	name string
 }
 
-func atDirective(d *Directive, path string) at { return at{d.File, d.Line, path} }
+func atDirective(d *Directive, path string) where { return where{d.File, d.Line, path} }
 
-func (x *findings) errorf(p at, format string, args ...any) {
+// maxErrors ends the list: a file with more is not a configuration.
+const maxErrors = 200
+
+func (x *findings) errorf(p where, format string, args ...any) {
+	if len(x.errors) > maxErrors {
+		return
+	}
+	if len(x.errors) == maxErrors {
+		p, format, args = where{}, "there are more errors", nil
+	}
 	x.errors = append(x.errors, &Error{CodeConfig, p.file, p.line, p.name, fmt.Sprintf(format, args...)})
 }
 
-func (x *findings) warnf(p at, format string, args ...any) {
+func (x *findings) warnf(p where, format string, args ...any) {
 	x.warnings = append(x.warnings, Warning{p.file, p.line, p.name, fmt.Sprintf(format, args...)})
 }

@@ -72,7 +72,7 @@ func (f *File) StartErrors() Errors {
 		if kind := c.String("caster"); c.Bool("enabled") && !slices.Contains(it.Enum, kind) {
 			file, line := c.Line("caster")
 			fault, _ := it.check([]string{kind})
-			x.errorf(at{file, line, it.Path}, "%s", fault)
+			x.errorf(where{file, line, it.Path}, "%s", fault)
 			x.errors[len(x.errors)-1].Code = CodeCaster
 		}
 	}
@@ -95,7 +95,7 @@ func (f *File) indexVhosts(x *findings) {
 		}
 	}
 	if len(f.vhosts) == 0 {
-		x.warnf(at{file: f.path}, "there is no vhost: no stream can be published or played")
+		x.warnf(where{file: f.path}, "there is no vhost: no stream can be published or played")
 	}
 	base := f.byName[DefaultVhost]
 	for _, v := range f.vhosts {

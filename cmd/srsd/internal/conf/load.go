@@ -16,7 +16,7 @@ type Options struct {
 	// EnvOnly is option -e: no file is read. The variable SRS_ENV_ONLY does the same.
 	EnvOnly bool
 	// InheritDefault lets a directive that is missing in a vhost be taken from __defaultVhost__.
-	// SRS does not do this, and takes the default.
+	// SRS does not do this, and takes the default. The switch of the vhost and its ingests never are.
 	InheritDefault bool
 
 	// Environ is the environment as NAME=value; nil means os.Environ().
@@ -66,7 +66,7 @@ func Load(o Options) (*File, error) {
 	f.root = &Directive{Block: true, Children: root, File: f.path}
 	f.docker = o.Docker() || f.Root().Bool("in_docker")
 	if len(root) == 0 {
-		x.errorf(at{file: f.path}, "the configuration is empty")
+		x.errorf(where{file: f.path}, "the configuration is empty")
 		return nil, x.errors
 	}
 	checkNames(x, "", f.root)

@@ -63,6 +63,7 @@ func TestLoadMinimal(t *testing.T) {
 	require.Empty(t, f.Warnings())
 	require.Equal(t, []string{":1935", "[::]:19350"}, f.Root().Addrs("listen"))
 	require.False(t, f.Daemon())
+	require.Equal(t, []string{"x.conf"}, f.Files())
 	v, ok := f.Vhost("any")
 	require.True(t, ok)
 	require.Equal(t, 4.0, v.Float("hls.hls_fragment"))
@@ -176,8 +177,8 @@ func TestInheritDefault(t *testing.T) {
 	o := testOptions("x")
 	o.InheritDefault = true
 	o.ReadFile = files(map[string]string{"x": `listen 1;
-vhost a { hls { hls_window 30; } ingest i {} }
-vhost __defaultVhost__ { hls { enabled on; hls_window 20; hls_path /d; } security { allow play all; } ingest d {} }`})
+vhost a { hls { hls_window 30; } }
+vhost __defaultVhost__ { enabled off; hls { enabled on; hls_window 20; hls_path /d; } security { allow play all; } ingest d {} }`})
 	f, err := Load(o)
 	require.NoError(t, err)
 	v, _ := f.Vhost("a")
@@ -185,8 +186,8 @@ vhost __defaultVhost__ { hls { enabled on; hls_window 20; hls_path /d; } securit
 	require.Equal(t, 30.0, v.Float("hls.hls_window"))
 	require.Equal(t, "/d", v.String("hls.hls_key_file_path"))
 	require.Equal(t, [][]string{{"play", "all"}}, v.Each("security.allow"))
-	require.Len(t, v.Blocks("ingest"), 1)
-	require.Equal(t, "i", v.Blocks("ingest")[0].Arg())
+	require.Empty(t, v.Blocks("ingest"))
+	require.True(t, v.Bool("enabled"))
 	require.True(t, v.Has("hls.enabled"))
 	require.Contains(t, f.Effective(), "hls_path /d;")
 }

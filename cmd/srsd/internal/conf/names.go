@@ -34,7 +34,7 @@ func checkNames(x *findings, path string, in *Directive) {
 }
 
 // checkForm checks one directive: a block where a block belongs, and good values elsewhere.
-func checkForm(x *findings, p at, it *Item, d *Directive) {
+func checkForm(x *findings, p where, it *Item, d *Directive) {
 	switch {
 	case it.Kind <= Free:
 		if !d.Block {

@@ -179,7 +179,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if len(s) > 1<<16 {
+		if len(s) > 1<<12 { // the work of readAll grows faster than the text
 			return
 		}
 		read := files(map[string]string{"x": s, "y": "daemon off;"})

@@ -47,7 +47,6 @@ type Outside uint8
 // What happens to a number outside its limits.
 const (
 	Accept  Outside = iota // it is used, with a warning
-	Refuse                 // it is an error
 	Default                // the default is used instead, with a warning
 	Clamp                  // the nearest limit is used instead, with a warning
 )

@@ -128,8 +128,8 @@ func (s *Scope) Each(path string) [][]string {
 // are not to be changed.
 func (s *Scope) Free(path string) []*Directive {
 	s.item(path, Free)
-	for _, d := range s.all(path) {
-		return d.Children
+	if list := s.all(path); len(list) > 0 {
+		return list[0].Children
 	}
 	return nil
 }
@@ -166,10 +166,10 @@ func (s *Scope) Line(path string) (file string, line int) {
 }
 
 // at returns where to report a value: the variable, the directive, or else the block.
-func (s *Scope) at(path string) at {
+func (s *Scope) at(path string) where {
 	it := s.item(path)
 	if _, name := s.file.env.override(it); name != "" {
-		return at{name: name}
+		return where{name: name}
 	}
 	if list := s.all(path); len(list) > 0 {
 		return atDirective(list[0], it.Path)
@@ -199,14 +199,16 @@ func (s *Scope) lookup(it *Item, path string) (words []string, set bool) {
 	if words, name := s.file.env.override(it); name != "" {
 		return words, true
 	}
-	for _, d := range s.all(path) {
-		if len(d.Args) > 0 {
-			return d.Args, true
-		}
-		break // the first one counts, whatever it says
+	list := s.all(path)
+	if len(list) == 0 || len(list[0].Args) == 0 {
+		return nil, false // the first one counts, even if it says nothing
 	}
-	return nil, false
+	return list[0].Args, true
 }
+
+// ownOnly are what a vhost never takes from __defaultVhost__: whether it is there at all, and what
+// would then publish the same source into each.
+var ownOnly = map[string]bool{"enabled": true, "ingest": true}
 
 // all returns every directive at a path: of the last name all, of the blocks before it the first. If
 // there is none here, those of the base.
@@ -226,7 +228,7 @@ func (s *Scope) all(path string) []*Directive {
 			}
 		}
 	}
-	if len(list) == 0 && s.base != nil {
+	if len(list) == 0 && s.base != nil && !ownOnly[path] {
 		return s.base.all(path)
 	}
 	return list

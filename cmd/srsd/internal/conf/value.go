@@ -16,7 +16,9 @@ import (
 func (it *Item) check(args []string) (fault, warning string) {
 	word := args[0]
 	if len(args) > 1 && it.Kind != List && it.Kind != AddrList {
-		warning = fmt.Sprintf("only the first value, %q, counts", word)
+		if warning = fmt.Sprintf("only the first value, %q, counts", word); it.Secret {
+			warning = "only the first value counts"
+		}
 	}
 	switch it.Kind {
 	case BoolOff, BoolOn:
@@ -63,8 +65,6 @@ func (it *Item) checkNumber(word, warning string) (string, string) {
 	}
 	text := fmt.Sprintf("%s is outside %v to %v", word, l.Min, l.Max)
 	switch l.Outside {
-	case Refuse:
-		return text, ""
 	case Default:
 		text += ", " + it.Default + " is used"
 	case Clamp:

@@ -69,6 +69,7 @@ func TestAccepted(t *testing.T) {
 		{"srs_log_level loud;", `x.conf:3: srs_log_level: "loud" is not one of verbose, info, trace, warn, error`},
 		{"ff_log_level 8;", `ff_log_level: "8" is not one of`},
 		{"daemon off on;", `daemon: only the first value, "off", counts`},
+		{"srt_server { passphrase 0123456789 x; }", `srt_server.passphrase: only the first value counts`},
 		{"daemon off; daemon on;", `daemon: it is ignored, the one at x.conf:3 counts`},
 		{"pid;", `pid: it has no value and is as good as absent, the default is ./objs/srs.pid`},
 		{`pid "";`, `pid: it has no value`},
