@@ -1,0 +1,388 @@
+package stream
+
+import (
+	"context"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// endOfPublication in a ring tells players that the publisher has left.
+var endOfPublication = &Packet{Tracks: &Tracks{}, Track: Data}
+
+const (
+	// pureAudio is after how many audio packets without video a stream counts as audio
+	// only, as for SRS (about 3 s of AAC).
+	pureAudio = 115
+	// recoveryAfter: where key frames are further apart than this, or there are none,
+	// players join at recovery points.
+	recoveryAfter = 10 * time.Second
+)
+
+// Stream is a name under which one publisher at a time publishes to many players. It
+// outlives its publishers while it has players.
+type Stream struct {
+	hub *Hub
+	key Key
+
+	users     int         // Hub.mu
+	unused    time.Time   // Hub.mu: since when there are none
+	published atomic.Bool // was ever published
+
+	tracks  atomic.Pointer[Tracks]
+	live    atomic.Pointer[Publisher]
+	viewers atomic.Int32
+	rate    atomic.Int64 // media bytes a second over the last ticks
+
+	mu      sync.Mutex
+	set     Settings
+	ring    *Ring[Packet]
+	wires   wires
+	flush   flusher
+	clock   clock
+	players map[*Player]struct{}
+	readers int           // cursors on ring
+	changed chan struct{} // closed when tracks change; nil if nobody waits
+	bytes   int           // payload in ring
+
+	gopFrames, gopBytes int
+	audioRun            int  // audio packets since the last video
+	video               bool // video is part of the stream now
+	lastKey             time.Duration
+	keySeen             bool
+	idleSince           time.Time // since when there is no viewer
+
+	meter meter
+}
+
+// meter counts for the rates between two ticks.
+type meter struct {
+	packets, video, bytes   int
+	packetRate, videoRate   float64
+	last                    time.Time
+	totalPackets, totalSize atomic.Uint64
+}
+
+func newStream(h *Hub, k Key, set Settings) *Stream {
+	s := &Stream{hub: h, key: k, set: set, ring: NewRing[Packet](1 << 16),
+		wires: wires{byKey: map[wireKey]*wire{}}, players: map[*Player]struct{}{}, idleSince: time.Now()}
+	s.flush.configure(set.Flush)
+	return s
+}
+
+// Key gives the stream's name.
+func (s *Stream) Key() Key { return s.key }
+
+// Tracks gives what is published now, nil before the first packet of the first
+// publication and between publications.
+func (s *Stream) Tracks() *Tracks { return s.tracks.Load() }
+
+// Publisher gives the session that publishes, nil for none.
+func (s *Stream) Publisher() *Session {
+	if p := s.live.Load(); p != nil {
+		return p.Session
+	}
+	return nil
+}
+
+// StreamStats are a stream's counts.
+type StreamStats struct {
+	Viewers int    // players, the library's own readers not counted
+	Packets uint64 // from all publishers
+	Bytes   uint64 // of payload, from all publishers
+	Rate    int64  // payload bytes a second, now
+}
+
+// Stats gives the counts up to now.
+func (s *Stream) Stats() StreamStats {
+	return StreamStats{int(s.viewers.Load()), s.meter.totalPackets.Load(), s.meter.totalSize.Load(), s.rate.Load()}
+}
+
+// Open reads the stream from within the server: no Gate is asked, and the reader does
+// not count as a viewer, so that it never keeps an edge pulling or a publisher from
+// being idle. It ends with ctx.
+func (s *Stream) Open(ctx context.Context, at Start) *Player {
+	s.hub.mu.Lock()
+	s.users++
+	if s.hub.streams[s.key] == nil && !s.hub.closed {
+		s.hub.streams[s.key] = s
+	}
+	s.hub.mu.Unlock()
+	p := newPlayer(ctx, s, nil, false)
+	p.start = at
+	s.mu.Lock()
+	s.players[p] = struct{}{}
+	s.mu.Unlock()
+	return p
+}
+
+func (s *Stream) addPlayer(p *Player) {
+	s.viewers.Add(1)
+	s.mu.Lock()
+	s.players[p] = struct{}{}
+	s.idleSince = time.Time{}
+	s.mu.Unlock()
+}
+
+func (s *Stream) removePlayer(p *Player) {
+	s.mu.Lock()
+	delete(s.players, p)
+	if p.packets != nil {
+		s.readers--
+		p.packets.Close()
+	}
+	if w := p.wire; w != nil {
+		if w.viewers--; w.viewers == 0 {
+			w.idle = time.Now()
+		}
+		p.view.Close()
+	}
+	if p.ses != nil && s.viewers.Add(-1) == 0 {
+		s.idleSince = time.Now()
+	}
+	s.mu.Unlock()
+	s.hub.release(s)
+}
+
+// write takes one packet of the current publisher. The caller holds mu.
+func (s *Stream) write(p *Packet, now time.Time) {
+	p = s.clock.fix(p, now)
+	if s.tracks.Load() != p.Tracks {
+		s.setTracks(p.Tracks)
+	}
+	key := s.cache(p)
+	s.meter.count(p)
+	s.bytes += len(p.Payload)
+	s.ring.Push(p, key)
+	s.ring.Flush()
+	s.spread(p, key)
+	if s.readers == 0 && (s.set.NoCache || key) {
+		s.trimPackets(s.ring.head)
+	} else if s.bytes > s.set.CacheBytes {
+		s.trimBytes()
+	}
+}
+
+// spread encodes a packet for each wire and flushes them when that is due.
+func (s *Stream) spread(p *Packet, key bool) {
+	if len(s.wires.active) == 0 {
+		return
+	}
+	for i := len(s.wires.active) - 1; i >= 0; i-- {
+		if w := s.wires.active[i]; !w.append(p, key, s.set.ReduceConfigs) {
+			s.hub.cfg.Logger.Error("wire ended", "stream", s.key, "format", w.format.Name, "err", *w.ring.end.Load())
+			s.wires.remove(w)
+		}
+	}
+	now, within := s.flush.due(p.Kind() == KindVideo)
+	if now || p == endOfPublication {
+		s.flushWires()
+	} else if !s.flush.armed && within > 0 {
+		s.flush.armed = true
+		if s.flush.timer == nil {
+			s.flush.timer = time.AfterFunc(within, s.flushTimer)
+		} else {
+			s.flush.timer.Reset(within)
+		}
+	}
+}
+
+func (s *Stream) flushTimer() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flush.armed = false
+	if s.flush.waiting > 0 {
+		s.flushWires()
+	}
+}
+
+func (s *Stream) flushWires() {
+	s.flush.waiting, s.flush.ripe = 0, false
+	if s.flush.armed {
+		s.flush.armed = !s.flush.timer.Stop()
+	}
+	for _, w := range s.wires.active {
+		w.ring.Flush()
+	}
+}
+
+// setAuto takes what the write budget allows.
+func (s *Stream) setAuto(video bool, window time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.set.Flush.Mode == FlushAuto {
+		s.flush.video, s.flush.window = video, window
+	}
+}
+
+func (s *Stream) setTracks(t *Tracks) {
+	s.tracks.Store(t)
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
+}
+
+// cache keeps account of the GOP and tells whether players may join at p.
+func (s *Stream) cache(p *Packet) (key bool) {
+	switch p.Kind() {
+	case KindVideo:
+		s.video, s.audioRun = true, 0
+		key = p.Flags&KeyFrame != 0 ||
+			p.Flags&Recovery != 0 && (!s.keySeen || p.DTS-s.lastKey > recoveryAfter)
+		if p.Flags&KeyFrame != 0 {
+			s.lastKey, s.keySeen = p.DTS, true
+		}
+	case KindAudio:
+		if s.audioRun++; s.audioRun > pureAudio && s.video {
+			s.video = false
+			s.forget()
+		}
+		key = !s.video && !p.Tracks.Has(KindVideo) || s.audioRun > pureAudio
+	default:
+		return false
+	}
+	if key {
+		s.gopFrames, s.gopBytes = 0, 0
+	}
+	s.gopFrames++
+	s.gopBytes += len(p.Payload)
+	if s.set.CacheFrames > 0 && s.gopFrames > s.set.CacheFrames || s.gopBytes > s.set.CacheBytes {
+		s.gopFrames, s.gopBytes = 0, 0
+		s.forget()
+	}
+	return key
+}
+
+// forget drops the GOP cache: who joins waits for the next key frame.
+func (s *Stream) forget() {
+	s.ring.Forget()
+	for _, w := range s.wires.active {
+		w.ring.Forget()
+	}
+}
+
+func (s *Stream) trimPackets(pos uint64) {
+	if k, ok := s.ring.keyPos(); ok && !s.set.NoCache {
+		pos = min(pos, k)
+	}
+	for p := s.ring.tail.Load(); p < pos; p++ {
+		if v := s.ring.at(p); v != nil {
+			s.bytes -= len(v.Payload)
+		}
+	}
+	s.ring.Trim(pos)
+}
+
+// trimBytes drops the oldest packets until the rest fits the bound, whoever needs them.
+func (s *Stream) trimBytes() {
+	p := s.ring.tail.Load()
+	for ; p < s.ring.head && s.bytes > s.set.CacheBytes; p++ {
+		if v := s.ring.at(p); v != nil {
+			s.bytes -= len(v.Payload)
+		}
+	}
+	s.ring.Trim(p)
+}
+
+func (m *meter) count(p *Packet) {
+	m.packets++
+	m.bytes += len(p.Payload)
+	if p.Kind() == KindVideo {
+		m.video++
+	}
+	m.totalPackets.Add(1)
+	m.totalSize.Add(uint64(len(p.Payload)))
+}
+
+// begin gives the stream to a publisher. The caller holds mu.
+func (s *Stream) begin(p *Publisher, set Settings) {
+	s.set = set
+	s.flush.configure(set.Flush)
+	s.flush.manual = false
+	s.clock.restart(set.Jitter == JitterOff || set.ATC)
+	s.video, s.audioRun, s.keySeen = false, 0, false
+	s.gopFrames, s.gopBytes = 0, 0
+	s.meter.last = time.Now()
+	s.published.Store(true)
+	s.live.Store(p)
+}
+
+// finish ends a publication.
+func (s *Stream) finish(p *Publisher) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live.Load() != p {
+		return false
+	}
+	if p.mix != nil {
+		p.mix.flush(func(q *Packet) { s.write(q, time.Now()) })
+	}
+	s.live.Store(nil)
+	s.setTracks(nil)
+	s.ring.push(endOfPublication, true)
+	s.ring.Flush()
+	s.spread(endOfPublication, false)
+	s.forget()
+	s.rate.Store(0)
+	if s.readers == 0 {
+		s.trimPackets(s.ring.head)
+	}
+	return true
+}
+
+// publish gives the stream to a session, as far as the conflict policy lets it.
+func (s *Stream) publish(ctx context.Context, ses *Session, set Settings) (*Publisher, error) {
+	ses.stream = s
+	p := &Publisher{Session: ses, stream: s}
+	if set.MixCorrect {
+		p.mix = &mixer{}
+	}
+	for {
+		s.mu.Lock()
+		old := s.live.Load()
+		if old == nil {
+			p.last.Store(time.Now().UnixNano())
+			s.begin(p, set)
+			s.mu.Unlock()
+			return p, nil
+		}
+		s.mu.Unlock()
+		if set.Conflict == Refuse {
+			return nil, ErrBusy
+		}
+		if set.Conflict == TakeOverSilent {
+			if err := old.awaitSilence(ctx, set.Silence); err != nil {
+				return nil, err
+			}
+		}
+		old.Close(ErrTakenOver)
+	}
+}
+
+// awaitSilence gives ErrBusy once the publisher sends, nil when it has been silent for d
+// or has gone.
+func (p *Publisher) awaitSilence(ctx context.Context, d time.Duration) error {
+	seen := p.last.Load()
+	tick := time.NewTicker(min(50*time.Millisecond, max(d/4, time.Millisecond)))
+	defer tick.Stop()
+	for {
+		last := p.last.Load()
+		switch {
+		case p.Err() != nil:
+			return nil
+		case last != seen:
+			return ErrBusy
+		case time.Since(time.Unix(0, last)) >= d:
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+func stack() string { return string(debug.Stack()) }

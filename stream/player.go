@@ -1,0 +1,284 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Player reads a stream: packet by packet as a [Source], or as the bytes of a wire
+// format through Serve. It uses one of the two, on one goroutine; the other methods are
+// safe from any goroutine.
+type Player struct {
+	ses     *Session // nil for one that Stream.Open gave
+	stream  *Stream
+	ctx     context.Context
+	start   Start
+	persist bool
+
+	packets *Cursor[Packet] // under stream.mu when set
+	wire    *wire           // likewise
+	view    *Cursor[record]
+
+	gap    bool // packets are missing before the next one
+	paused atomic.Bool
+	closed sync.Once
+	done   atomic.Bool
+
+	mu     sync.Mutex
+	inject []byte
+}
+
+// injectLimit bounds what waits to be sent between runs: a peer that asks for more
+// answers than it reads is cut off.
+const injectLimit = 64 << 10
+
+func newPlayer(ctx context.Context, s *Stream, ses *Session, persist bool) *Player {
+	if ses != nil {
+		ses.stream = s
+	}
+	return &Player{ses: ses, stream: s, ctx: ctx, persist: persist}
+}
+
+// Stream gives the stream that is played.
+func (p *Player) Stream() *Stream { return p.stream }
+
+// Session gives the viewer's session, nil for a reader from within.
+func (p *Player) Session() *Session { return p.ses }
+
+// Context ends when the player is kicked or closed.
+func (p *Player) Context() context.Context { return p.ctx }
+
+// Tracks waits until the stream's tracks are settled, and gives them: those that the
+// metadata promises have come, or without a promise both an audio and a video track
+// have, or Settings.Probe has passed since there was any.
+func (p *Player) Tracks(ctx context.Context) (*Tracks, error) {
+	s := p.stream
+	var probe <-chan time.Time
+	for {
+		s.mu.Lock()
+		t, limit := s.tracks.Load(), s.set.Probe
+		if s.changed == nil {
+			s.changed = make(chan struct{})
+		}
+		changed := s.changed
+		s.mu.Unlock()
+		if t != nil && settled(t) {
+			return t, nil
+		}
+		if t != nil && len(t.List) > 0 && probe == nil {
+			timer := time.NewTimer(s.probeLeft(limit))
+			defer timer.Stop()
+			probe = timer.C
+		}
+		select {
+		case <-changed:
+		case <-probe:
+			if t := s.tracks.Load(); t != nil {
+				return t, nil
+			}
+			probe = nil
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-p.ctx.Done():
+			return nil, context.Cause(p.ctx)
+		}
+	}
+}
+
+// probeLeft gives how much of the probe time a publication has left.
+func (s *Stream) probeLeft(limit time.Duration) time.Duration {
+	if p := s.live.Load(); p != nil {
+		return max(limit-time.Since(p.Start), 0)
+	}
+	return limit
+}
+
+func settled(t *Tracks) bool {
+	audio, video, promised := t.Has(KindAudio), t.Has(KindVideo), false
+	for _, f := range t.Meta {
+		switch f.Name {
+		case "videocodecid", "width", "videodatarate":
+			if promised = true; !video && nonZero(f.Value) {
+				return false
+			}
+		case "audiocodecid", "audiosamplerate":
+			if promised = true; !audio && nonZero(f.Value) {
+				return false
+			}
+		}
+	}
+	return promised && (audio || video) || audio && video
+}
+
+func nonZero(v any) bool {
+	switch x := v.(type) {
+	case float64:
+		return x != 0
+	case string:
+		return x != ""
+	}
+	return false
+}
+
+func (p *Player) startAt() Start {
+	if p.start == FromKey && p.stream.set.NoCache {
+		return NextKey
+	}
+	return p.start
+}
+
+// ReadPacket gives the next packet, beginning with the newest group of pictures. When
+// the publisher leaves it gives io.EOF, unless Request.Persist says to wait for the next
+// one. A reader that fell behind by more than Settings.Queue goes on at the newest key
+// frame, whose packet has Discontinuity set.
+func (p *Player) ReadPacket() (*Packet, error) {
+	p.openPackets()
+	for {
+		pkt, err := p.tryPacket()
+		switch {
+		case p.ctx.Err() != nil:
+			return nil, context.Cause(p.ctx)
+		case p.done.Load():
+			return nil, ErrClosed
+		case pkt != nil || err != nil:
+			return pkt, err
+		}
+		p.packets.wait(p.ctx.Done())
+	}
+}
+
+func (p *Player) openPackets() {
+	if p.packets != nil {
+		return
+	}
+	p.stream.mu.Lock()
+	p.packets = p.stream.ring.Cursor(p.startAt())
+	p.stream.readers++
+	p.stream.mu.Unlock()
+}
+
+// tryPacket gives the next packet, nil if none is ready.
+func (p *Player) tryPacket() (*Packet, error) {
+	for {
+		finding := p.packets.findKey
+		pkt, err := p.packets.Try()
+		switch {
+		case errors.Is(err, ErrLapped):
+			p.lapped(p.stream.ring.tail.Load() - p.packets.pos.Load())
+			p.packets.SkipToKey()
+			p.gap = true
+		case err != nil || pkt == nil:
+			return nil, err
+		case pkt == endOfPublication && !p.persist:
+			return nil, io.EOF
+		case pkt == endOfPublication:
+			p.packets.findKey = finding
+		default:
+			if p.gap {
+				q := *pkt
+				q.Flags |= Discontinuity
+				pkt, p.gap = &q, false
+			}
+			p.count(1, len(pkt.Payload))
+			return pkt, nil
+		}
+	}
+}
+
+func (p *Player) count(packets, bytes int) {
+	if p.ses != nil {
+		p.ses.packets.Add(uint64(packets))
+		p.ses.bytes.Add(uint64(bytes))
+	}
+}
+
+// lapped counts what a slow viewer missed, and says so the first time.
+func (p *Player) lapped(missed uint64) {
+	if p.ses == nil {
+		return
+	}
+	p.ses.dropped.Add(missed)
+	if p.ses.lapped.Add(1) == 1 {
+		p.stream.hub.cfg.Logger.Warn("viewer is slow, goes on at the newest key frame",
+			"id", p.ses.ID, "stream", p.stream.key, "missed", missed)
+	}
+}
+
+// Pause stops Serve from sending media, or lets it go on: where it was if that is
+// retained still, else at the newest key frame.
+func (p *Player) Pause(on bool) {
+	p.paused.Store(on)
+	p.wake()
+}
+
+// RequestKeyFrame asks the publisher for a key frame where its protocol can.
+func (p *Player) RequestKeyFrame() {
+	if pub := p.stream.live.Load(); pub != nil {
+		if f := pub.keyReq.Load(); f != nil {
+			(*f)()
+		}
+	}
+}
+
+// Inject has Serve send b between two runs of media, as soon as it can: replies of a
+// protocol that shares its connection with media. b is copied. ErrSlow tells that too
+// much waits already.
+func (p *Player) Inject(b []byte) error {
+	p.mu.Lock()
+	if len(p.inject)+len(b) > injectLimit {
+		p.mu.Unlock()
+		return ErrSlow
+	}
+	p.inject = append(p.inject, b...)
+	p.mu.Unlock()
+	p.wake()
+	return nil
+}
+
+func (p *Player) takeInjected() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b := p.inject
+	p.inject = nil
+	return b
+}
+
+func (p *Player) wake() {
+	p.stream.mu.Lock()
+	defer p.stream.mu.Unlock()
+	if p.view != nil {
+		p.view.Interrupt()
+	}
+	if p.packets != nil {
+		p.packets.Interrupt()
+	}
+}
+
+// SendBuffer suggests a size in bytes for the socket's send buffer: what the stream
+// brings in about 0.7 s, so that viewers that stall cannot fill the host's memory.
+func (p *Player) SendBuffer() int {
+	return int(min(max(p.stream.rate.Load()*7/10, 128<<10), 1<<20))
+}
+
+// Close ends the player's session. It may be called more than once, and while another
+// goroutine reads: that one gets an error.
+func (p *Player) Close() error { return p.CloseCause(nil) }
+
+// CloseCause is Close with what the session's end is put down to.
+func (p *Player) CloseCause(cause error) error {
+	p.closed.Do(func() {
+		p.done.Store(true)
+		if p.ses != nil {
+			p.hubEnd(cause)
+		}
+		p.wake()
+		p.stream.removePlayer(p)
+	})
+	return nil
+}
+
+func (p *Player) hubEnd(cause error) { p.stream.hub.end(p.ses, EventStop, cause) }

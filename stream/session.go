@@ -1,0 +1,148 @@
+package stream
+
+import (
+	"context"
+	"crypto/rand"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Action is what a session does, and the stage at which a Gate is asked.
+type Action uint8
+
+// The actions of a session.
+const (
+	ActionConnect Action = iota // a connection, before it says which stream
+	ActionPublish
+	ActionPlay
+	ActionView // a viewer without a connection of its own: HLS, DASH
+)
+
+func (a Action) String() string {
+	return [...]string{"connect", "publish", "play", "view"}[a&3]
+}
+
+// Request is what a peer asks for. A Gate reads it; it does not change afterwards.
+type Request struct {
+	Key Key
+	// Protocol is the module's name: rtmp, flv, …
+	Protocol string
+	// Type is SRS's name of the client's kind: fmle-publish, rtmp-play, flv-play, …
+	Type string
+	// Remote and Local are host:port texts.
+	Remote, Local string
+	TLS           bool
+	// Param is the query of the stream's URL with its "?", or empty.
+	Param string
+	// URL is the tcUrl of RTMP, else the request's URL.
+	URL             string
+	PageURL, SwfURL string
+	UserAgent       string
+	Conn            *Conn // the connection the session belongs to; nil for none
+	// Persist keeps a player when its publisher leaves: it waits for the next one.
+	Persist bool
+}
+
+// Gate admits or refuses sessions.
+type Gate interface {
+	// Admit is asked once per session before anything is allocated for it, with
+	// Session.Action telling the stage. It refuses with a *DeniedError or
+	// *RedirectError. Several calls run at once; ctx ends when the peer is gone.
+	Admit(ctx context.Context, s *Session) error
+}
+
+// GateFunc is a function as a Gate.
+type GateFunc func(ctx context.Context, s *Session) error
+
+// Admit calls f.
+func (f GateFunc) Admit(ctx context.Context, s *Session) error { return f(ctx, s) }
+
+// EventType is what happened.
+type EventType uint8
+
+// The events. Each start has one end.
+const (
+	EventConnect EventType = iota
+	EventClose
+	EventPublish
+	EventUnpublish
+	EventPlay
+	EventStop
+)
+
+func (e EventType) String() string {
+	return [...]string{"connect", "close", "publish", "unpublish", "play", "stop"}[min(int(e), 5)]
+}
+
+// Event is a fact about a session, told to observers in order per session.
+type Event struct {
+	Type    EventType
+	Time    time.Time
+	Session *Session
+	Err     error // why it ended; nil for a start and a clean end
+}
+
+// Session is one admitted use of the server: a connection, a publication, a viewer.
+type Session struct {
+	ID      string
+	Action  Action
+	Request Request
+	Start   time.Time
+
+	hub    *Hub
+	stream *Stream
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	once   sync.Once
+
+	bytes, packets, dropped, lapped atomic.Uint64
+}
+
+// Context ends with the session; its cause says why.
+func (s *Session) Context() context.Context { return s.ctx }
+
+// Err gives why the session ended, nil while it lives.
+func (s *Session) Err() error { return context.Cause(s.ctx) }
+
+// Kick ends the session: its protocol closes the peer, and tells it the cause where it
+// can. A nil cause is ErrKicked.
+func (s *Session) Kick(cause error) {
+	if cause == nil {
+		cause = ErrKicked
+	}
+	s.cancel(cause)
+}
+
+// Stream gives what a session publishes or plays; nil for a connection.
+func (s *Session) Stream() *Stream { return s.stream }
+
+// SessionStats are a session's totals.
+type SessionStats struct {
+	Bytes   uint64 // media bytes: received from a publisher, written to a viewer
+	Packets uint64 // packets received or written
+	Dropped uint64 // packets that a slow viewer missed
+	Lapped  uint64 // times a slow viewer lost its place
+}
+
+// Stats gives the totals up to now.
+func (s *Session) Stats() SessionStats {
+	return SessionStats{s.bytes.Load(), s.packets.Load(), s.dropped.Load(), s.lapped.Load()}
+}
+
+// newID gives 8 random characters, enough to find a session's lines in a log.
+func newID() string {
+	const chars = "0123456789abcdefghijklmnopqrstuvwxyz"
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	for i := range b {
+		b[i] = chars[int(b[i])%len(chars)]
+	}
+	return string(b[:])
+}
+
+// Conn is a connection that was let in, the frame of the sessions on it.
+type Conn struct{ *Session }
+
+// Close ends the connection's session; cause nil means a clean end.
+func (c *Conn) Close(cause error) { c.hub.end(c.Session, EventClose, cause) }
