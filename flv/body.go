@@ -54,7 +54,7 @@ func wireID(t *stream.Tracks, i int) int {
 }
 
 // AppendPrefix appends what comes before the payload in the packet's FLV body; the
-// body is the prefix and p.Payload. It has at most 16 bytes. Nothing is appended for
+// body is the prefix and p.Payload. The prefix has at most 16 bytes. Nothing is appended for
 // packets without an FLV form (see [Carries]) and for Data packets, whose body is the
 // payload. A composition time beyond 2 h 19 min is cut to that.
 func AppendPrefix(dst []byte, p *stream.Packet) []byte {

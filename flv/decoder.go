@@ -11,7 +11,10 @@ import (
 	"github.com/srsgo/srs/stream"
 )
 
-const maxTracks = 64
+const (
+	maxTracks = 64
+	maxConfig = 64 << 10 // bytes of a sequence header
+)
 
 var (
 	errShort    = errors.New("not enough bytes")
@@ -147,6 +150,9 @@ func (d *Decoder) set(t stream.Track, multi bool) (int, error) {
 func (d *Decoder) sequence(f *frame) error {
 	if len(f.payload) == 0 {
 		return nil // some encoders send an empty one first
+	}
+	if len(f.payload) > maxConfig {
+		return fmt.Errorf("%v sequence header: %d bytes, at most %d are allowed", f.codec, len(f.payload), maxConfig)
 	}
 	t := stream.Track{ID: f.id, Codec: f.codec, Config: slices.Clip(f.payload), LegacyID: f.legacy}
 	size := 4

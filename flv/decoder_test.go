@@ -100,6 +100,11 @@ func TestDecodeBodies(t *testing.T) {
 		{"G.711 A", 8, []string{"72d5e0"}, stream.G711A, false, nil, 0, 0, 0, "d5e0"},
 		{"G.711 u", 8, []string{"83d5e0"}, stream.G711U, false, nil, 0, 0, 0, "d5e0"},
 		{"Speex", 8, []string{"b63054"}, stream.FLVAudio(11), false, unhex("b6"), 0, 0, 0, "3054"},
+		{"Nellymoser 16 kHz", 8, []string{"4230"}, stream.FLVAudio(4), false, unhex("42"), 0, 0, 0, "30"},
+		{"Nellymoser 8 kHz", 8, []string{"5230"}, stream.FLVAudio(5), false, unhex("52"), 0, 0, 0, "30"},
+		{"PCM", 8, []string{"3f30"}, stream.FLVAudio(3), false, unhex("3f"), 0, 0, 0, "30"},
+		{"AVC header in Annex B", 9, []string{"1700000000 00000001" + hx(avcC[8:34]) + "00000168efbcb0", "2701000000 00000004419a2318"},
+			stream.H264, false, avcC, 0, 0, 0, "00000004419a2318"},
 		{"Opus", 8, []string{"904f707573" + hx(opus), "914f707573 fc00"}, stream.Opus, false, opus, 0, 0, 0, "fc00"},
 		{"Opus without header", 8, []string{"914f707573 fc00"}, stream.Opus, false, opus, 0, 0, 0, "fc00"},
 		{"FLAC bare", 8, []string{"90664c6143" + hx(flac), "91664c6143 fff8"}, stream.FLAC, false, flac, 0, 0, 0, "fff8"},
@@ -223,6 +228,12 @@ func TestDecodeErrors(t *testing.T) {
 	}
 }
 
+func TestLargeSequenceHeader(t *testing.T) {
+	var d Decoder
+	_, err := d.Decode(nil, TagVideo, 0, append(unhex("1700000000"), append(avcC, make([]byte, maxConfig)...)...))
+	require.ErrorContains(t, err, "at most")
+}
+
 func TestShortLengths(t *testing.T) {
 	two := bytes.Clone(avcC)
 	two[4] = 0xfd
@@ -284,6 +295,38 @@ func TestMultitrack(t *testing.T) {
 	got, err := d.Decode(nil, 8, 0, unhex("9521 78787878 02 000001 00 6d703461 00 000002 de02"))
 	require.ErrorIs(t, err, stream.ErrUnsupported)
 	require.Len(t, got, 1)
+}
+
+func TestMultichannel(t *testing.T) {
+	var d Decoder
+	decode(t, &d, 8, "946d703461 00 06", "906d7034611180", "946d703461 01 06 0000003f", "946d703461 01 06 0000003f")
+	require.Equal(t, 6, d.Tracks().List[0].Channels)
+	before := d.Tracks()
+	decode(t, &d, 8, "906d7034611180")
+	require.Same(t, before, d.Tracks())
+}
+
+func TestRelayChanges(t *testing.T) {
+	var d Decoder
+	ps := decode(t, &d, 8, "b230", "b330", "b331", "7231", "7331", "2efffb50c4", "af001210", "af01de02")
+	var codecs []stream.Codec
+	for _, p := range ps {
+		require.Len(t, p.Tracks.List, 1)
+		codecs = append(codecs, p.Info().Codec)
+	}
+	require.Equal(t, []stream.Codec{stream.FLVAudio(11), stream.FLVAudio(11), stream.FLVAudio(11),
+		stream.G711A, stream.G711A, stream.MP3, stream.AAC}, codecs)
+	require.NotSame(t, ps[0].Tracks, ps[1].Tracks)
+	require.Same(t, ps[1].Tracks, ps[2].Tracks)
+	require.NotSame(t, ps[3].Tracks, ps[4].Tracks)
+
+	// The size of relayed video is what the metadata says.
+	d = Decoder{}
+	_, err := d.Decode(nil, TagScript, 0, amf.Append(amf.Append(nil, "onMetaData"),
+		amf.Object{{Name: "width", Value: 320.0}, {Name: "height", Value: 180.0}}))
+	require.NoError(t, err)
+	ps = decode(t, &d, 9, "22 00")
+	require.Equal(t, [2]int{320, 180}, [2]int{ps[0].Info().Width, ps[0].Info().Height})
 }
 
 func TestTooManyTracks(t *testing.T) {

@@ -20,6 +20,11 @@ import (
 	"github.com/srsgo/srs/stream"
 )
 
+var (
+	_ stream.Source = (*Reader)(nil)
+	_ stream.Sink   = (*Writer)(nil)
+)
+
 func readAll(t *testing.T, r io.Reader) (ps []*stream.Packet, tracks *stream.Tracks) {
 	t.Helper()
 	x := NewReader(r)

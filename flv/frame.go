@@ -64,7 +64,11 @@ func (d *Decoder) normalize(i int, f *frame) (int, error) {
 	if u.Config != nil {
 		t := stream.Track{ID: f.id, Codec: f.codec, Config: u.Config, LegacyID: f.legacy}
 		_ = codec.FillTrack(&t)
-		return d.set(t, f.multi)
+		n, err := d.set(t, f.multi)
+		if i < 0 && err == nil {
+			d.sizes[n] = size
+		}
+		return n, err
 	}
 	return i, nil
 }

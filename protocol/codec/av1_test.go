@@ -30,6 +30,7 @@ func TestNormalizeAV1(t *testing.T) {
 		{"last without size", join(td, inter, unhex("30 300a0b")), join(inter, inter), 0},
 		{"extension", unhex("36 08 03 300a0b"), unhex("36 08 03 300a0b"), 0},
 		{"extension without size", unhex("34 08 300a0b"), unhex("36 08 03 300a0b"), 0},
+		{"long last without size", append(unhex("30"), make([]byte, 200)...), append(unhex("32c801"), make([]byte, 200)...), stream.KeyFrame},
 		{"empty", nil, nil, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -39,7 +39,7 @@ var (
 // NormalizeNAL brings an access unit of H.264 or HEVC into the form of package
 // stream's payload table: 4-byte lengths, no parameter sets, no delimiters. config is
 // the track's avcC or hvcC, nil if there is none yet; parameter sets inside that it
-// lacks give a new one in Unit.Config.
+// lacks give a new one in Unit.Config, unless they make no sound configuration.
 //
 // lengthSize is that of the input's lengths, 1 to 4, or 0 for Annex B start codes. An
 // input that does not parse as lengths and begins with a start code is read as Annex
@@ -72,9 +72,8 @@ func NormalizeNAL(c stream.Codec, config []byte, lengthSize int, payload []byte)
 		return Unit{}, fmt.Errorf("codec: %v access unit: %w", c, err)
 	}
 	if w.sets {
-		if u.Config, err = mergeSets(c, config, w.size, payload); err != nil {
-			return Unit{}, fmt.Errorf("codec: %v parameter sets: %w", c, err)
-		}
+		// A player may make something of the picture where we make nothing of the sets.
+		u.Config, _ = mergeSets(c, config, w.size, payload)
 	}
 	return u, nil
 }
@@ -212,7 +211,8 @@ func (w *walker) flags() (f stream.Flags) {
 	if w.key {
 		f |= stream.KeyFrame
 	}
-	if w.point || w.key && w.open {
+	// An IDR picture is right at once, whatever an SEI message says.
+	if w.point && !w.key || w.open {
 		f |= stream.Recovery
 	}
 	if w.slices && !w.referenced && !w.key {

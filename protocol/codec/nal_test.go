@@ -151,6 +151,24 @@ func TestParameterSetsInBand(t *testing.T) {
 	require.Nil(t, again.Config)
 }
 
+func TestOddParameterSets(t *testing.T) {
+	// Too short, and too many: the picture stays, the configuration too.
+	u, err := NormalizeNAL(stream.HEVC, nil, 4, lengths(4, vecHEVCVPS, vecHEVCSPS[:9], vecHEVCPPS, hevcTrl))
+	require.NoError(t, err)
+	require.Equal(t, Unit{Payload: lengths(4, hevcTrl)}, u)
+	var many [][]byte
+	for i := range 100 {
+		many = append(many, []byte{0x68, byte(i), 1})
+	}
+	u, err = NormalizeNAL(stream.H264, vecAVCC, 4, lengths(4, append(many, idr)...))
+	require.NoError(t, err)
+	require.Equal(t, Unit{Payload: lengths(4, idr), Flags: stream.KeyFrame}, u)
+	// A recovery point adds nothing to an IDR picture.
+	u, err = NormalizeNAL(stream.H264, vecAVCC, 4, lengths(4, sei, idr))
+	require.NoError(t, err)
+	require.Equal(t, stream.KeyFrame, u.Flags)
+}
+
 func TestBuildErrors(t *testing.T) {
 	sps, pps := [][]byte{vecSPS}, [][]byte{vecPPS}
 	for _, c := range [][2][][]byte{

@@ -11,10 +11,11 @@ import (
 	"github.com/srsgo/srs/stream"
 )
 
-// maxSets bounds the parameter sets that are looked at in one access unit.
+// maxSets bounds the parameter sets that are looked at in one access unit, and those of
+// a kind in an hvcC.
 const maxSets = 64
 
-var errSets = fmt.Errorf("more than %d in one access unit", maxSets)
+var errSets = fmt.Errorf("more than %d parameter sets", maxSets)
 
 func parseSPS(nal []byte) (h264.SPS, error) {
 	var s h264.SPS
@@ -36,6 +37,9 @@ func mergeSets(c stream.Codec, config []byte, size int, unit []byte) ([]byte, er
 				return nil, err
 			}
 			lists = [3][][]byte{h.VPS, h.SPS, h.PPS}
+			if max(len(h.VPS), len(h.SPS), len(h.PPS)) > maxSets {
+				return nil, errSets // each would be read to find its id
+			}
 		} else {
 			a, err := ParseAVC(config)
 			if err != nil {

@@ -28,3 +28,11 @@ var (
 	// The sequence header that the same encoder wrote in-band.
 	vecAV1Seq = unhex("0a0b000000043cfeccfbf90040")
 )
+
+func vecHEVCC() []byte {
+	b, err := BuildHEVC([][]byte{vecHEVCVPS}, [][]byte{vecHEVCSPS}, [][]byte{vecHEVCPPS})
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
