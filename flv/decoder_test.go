@@ -73,6 +73,8 @@ func TestDecodeBodies(t *testing.T) {
 			0, 0, -40 * ms, "00000004419a2318"},
 		{"AVC key by NAL unit", 9, []string{"1700000000" + hx(avcC), "2701000000 0000000465888400"}, stream.H264, false, avcC,
 			stream.KeyFrame, 0, 0, "0000000465888400"},
+		{"AVC disposable by frame type", 9, []string{"1700000000" + hx(avcC), "3701000000 00000004419a2318"}, stream.H264, false, avcC,
+			0, 0, 0, "00000004419a2318"},
 		{"AVC by FourCC", 9, []string{"9061766331" + hx(avcC), "a161766331 000028 00000004019e4142"}, stream.H264, false, avcC,
 			stream.Disposable, 0, 40 * ms, "00000004019e4142"},
 		{"HEVC", 9, []string{"9068766331" + hx(hvcC), "a168766331 000028 000000040201d019"}, stream.HEVC, false, hvcC,

@@ -21,8 +21,9 @@ import (
 )
 
 var (
-	_ stream.Source = (*Reader)(nil)
-	_ stream.Sink   = (*Writer)(nil)
+	_ stream.Source  = (*Reader)(nil)
+	_ stream.Sink    = (*Writer)(nil)
+	_ stream.Encoder = (*Encoder)(nil)
 )
 
 func readAll(t *testing.T, r io.Reader) (ps []*stream.Packet, tracks *stream.Tracks) {

@@ -13,6 +13,7 @@ func (d *Decoder) coded(dst []*stream.Packet, f *frame) ([]*stream.Packet, error
 	if len(f.payload) == 0 {
 		return dst, nil
 	}
+	f.flags &^= stream.Disposable // a frame type of H.263 only; other codecs tell by themselves
 	i := d.current(f)
 	var err error
 	switch f.codec {
