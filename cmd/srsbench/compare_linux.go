@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -84,7 +83,7 @@ vhost __defaultVhost__ {
 // compareCommand runs the contest and prints its table.
 func compareCommand(args []string) error {
 	c := contest{}
-	f := flag.NewFlagSet("srsbench compare", flag.ContinueOnError)
+	f := newFlagSet("compare")
 	c.base.register(f)
 	f.StringVar(&c.srsd, "srsd", "", "srsd, or another server that reads srs.conf (its cases are left out without it)")
 	f.StringVar(&c.srsdConf, "srsd-config", "", "its configuration instead of a made one; {rtmp}, {http}, {play} and {dir} are filled in")
@@ -99,13 +98,16 @@ func compareCommand(args []string) error {
 	f.Set("duration", "10s")
 	f.Set("pin", "1")
 	f.Set("quiet", "true")
-	if err := f.Parse(args); err != nil {
+	if err := parse(f, args); err != nil {
 		return err
 	}
 	if c.cases == nil {
 		c.cases = list{"nginx", "srsd", "srsd-350", "http", "http-350", "floor"}
 	}
 	if err := c.prepare(); err != nil {
+		return err
+	}
+	if err := renice(&c.base); err != nil { // servers inherit it
 		return err
 	}
 	dir, err := os.MkdirTemp("", "srsbench-")

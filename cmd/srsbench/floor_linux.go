@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -16,17 +15,20 @@ import (
 // block per connection and window and does nothing else, under the same players as any server.
 func floorCommand(args []string) error {
 	o := &options{mode: "floor"}
-	f := flag.NewFlagSet("srsbench floor", flag.ContinueOnError)
+	f := newFlagSet("floor")
 	o.register(f)
 	var window time.Duration
 	var core int
 	f.IntVar(&o.players, "n", 1, "connections")
 	f.DurationVar(&window, "window", 350*time.Millisecond, "time between writes to one connection")
 	f.IntVar(&core, "server-cpu", -1, "core that the server runs on (-1: any)")
-	if err := f.Parse(args); err != nil {
+	if err := parse(f, args); err != nil {
 		return err
 	}
 	if err := o.check(); err != nil {
+		return err
+	}
+	if err := renice(o); err != nil { // servers inherit it
 		return err
 	}
 	halt, cancel := interrupted()
@@ -66,11 +68,11 @@ type floorConn struct {
 
 // floorServer is the child: accept, and once per window write the block to each connection.
 func floorServer(args []string) error {
-	f := flag.NewFlagSet("srsbench floor-server", flag.ContinueOnError)
+	f := newFlagSet("floor-server")
 	rate := bitrate(600000)
 	window := f.Duration("window", 350*time.Millisecond, "time between writes")
 	f.Var(&rate, "bitrate", "bit rate of a connection")
-	if err := f.Parse(args); err != nil {
+	if err := parse(f, args); err != nil {
 		return err
 	}
 	if *window < time.Millisecond || rate <= 0 {

@@ -24,6 +24,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 )
 
@@ -71,10 +72,27 @@ func command(args []string) error {
 	return fmt.Errorf("no command %q", name)
 }
 
+// newFlagSet makes a subcommand's flags. They print their list when asked with -h, not at every mistake.
+func newFlagSet(name string) *flag.FlagSet {
+	f := flag.NewFlagSet("srsbench "+name, flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	return f
+}
+
+// parse reads a subcommand's flags.
+func parse(f *flag.FlagSet, args []string) error {
+	err := f.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		f.SetOutput(os.Stderr)
+		f.Usage()
+	}
+	return err
+}
+
 // loadFlags reads the flags of play, publish and both.
 func loadFlags(name string, args []string) (*options, error) {
 	o := &options{mode: name}
-	f := flag.NewFlagSet("srsbench "+name, flag.ContinueOnError)
+	f := newFlagSet(name)
 	o.register(f)
 	n := 0
 	f.StringVar(&o.url, "url", "", `stream to use; "{i}" stands for the stream's number`)
@@ -86,7 +104,7 @@ func loadFlags(name string, args []string) (*options, error) {
 		f.IntVar(&o.publishers, "publishers", 1, "streams to publish")
 		f.StringVar(&o.publishURL, "publish", "", "where to publish, if not at -url")
 	}
-	if err := f.Parse(args); err != nil {
+	if err := parse(f, args); err != nil {
 		return nil, err
 	}
 	switch {

@@ -23,8 +23,11 @@ func loadCommand(name string, args []string) error {
 	return finish(o, r)
 }
 
-// runPinned runs a load on the core that the options name.
+// runPinned runs a load with the priority and on the core that the options name.
 func runPinned(o *options, halt <-chan struct{}) (*report, error) {
+	if err := renice(o); err != nil {
+		return nil, err
+	}
 	if o.pin >= 0 {
 		if err := pinSelf(o.pin); err != nil {
 			return nil, err
@@ -35,6 +38,13 @@ func runPinned(o *options, halt <-chan struct{}) (*report, error) {
 		log = nil
 	}
 	return run(o, log, halt)
+}
+
+func renice(o *options) error {
+	if o.nice == 0 {
+		return nil
+	}
+	return setNice(o.nice)
 }
 
 // finish prints a report and judges it.

@@ -133,6 +133,7 @@ type options struct {
 	cpuFlags   list
 	cpus       []int
 	pin        int
+	nice       int
 	remote     bool
 	insecure   bool
 	json       bool
@@ -157,6 +158,7 @@ func (o *options) register(f *flag.FlagSet) {
 	f.Var(&o.pidFlags, "pid", "server process to measure, with its children (repeatable)")
 	f.Var(&o.cpuFlags, "cpu", "core to measure as a whole (repeatable)")
 	f.IntVar(&o.pin, "pin", -1, "core that the tool itself runs on (-1: any)")
+	f.IntVar(&o.nice, "nice", 0, "priority of the tool and of servers it starts: -10 holds its own on a busy machine")
 	f.BoolVar(&o.remote, "remote", false, "allow servers that are not on this machine")
 	f.BoolVar(&o.insecure, "insecure", false, "do not verify certificates of remote servers (never done on loopback)")
 	f.BoolVar(&o.json, "json", false, "print the result as JSON")

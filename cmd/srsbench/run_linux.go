@@ -118,8 +118,11 @@ func (p *plan) advance(e *engine) {
 // launch opens the connections that are due at the ramp's rate.
 func (p *plan) launch(e *engine, r role, n int) (next int64) {
 	for range launchBatch {
+		if p.launched == n {
+			return farFuture
+		}
 		due := p.began + int64(float64(p.launched)/e.o.rate*float64(time.Second))
-		if p.launched == n || due > e.now {
+		if due > e.now {
 			return due
 		}
 		e.open(r, p.launched)

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"syscall"
 	"time"
 	"unsafe"
@@ -132,17 +133,35 @@ func pinSelf(cpu int) error {
 	} else {
 		set.Fill() // the kernel leaves out those that do not exist
 	}
-	tasks, err := os.ReadDir("/proc/self/task")
+	err := eachThread(func(tid int) error { return unix.SchedSetaffinity(tid, &set) })
 	if err != nil {
 		return fmt.Errorf("pin to core %d: %w", cpu, err)
 	}
+	return nil
+}
+
+// setNice gives every thread of the process a priority; later threads and processes inherit it.
+func setNice(nice int) error {
+	err := eachThread(func(tid int) error { return unix.Setpriority(unix.PRIO_PROCESS, tid, nice) })
+	if err != nil {
+		return fmt.Errorf("-nice %d: %w", nice, err)
+	}
+	return nil
+}
+
+// eachThread calls f for every thread there is, as Linux knows these settings by thread alone.
+func eachThread(f func(tid int) error) error {
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
 	for _, t := range tasks {
-		var tid int
-		if _, err := fmt.Sscan(t.Name(), &tid); err != nil {
+		tid, err := strconv.Atoi(t.Name())
+		if err != nil {
 			continue
 		}
-		if err := unix.SchedSetaffinity(tid, &set); err != nil && err != unix.ESRCH {
-			return fmt.Errorf("pin to core %d: %w", cpu, err)
+		if err := f(tid); err != nil && err != unix.ESRCH {
+			return err
 		}
 	}
 	return nil
