@@ -18,6 +18,7 @@ import (
 type CoalescingConn struct {
 	net.Conn
 	onClose atomic.Pointer[func()] // runs once, at Close
+	peer    *proxied               // the addresses that a PROXY header told
 	windowRead
 }
 
@@ -72,6 +73,23 @@ func (c *CoalescingConn) Close() error {
 		(*f)()
 	}
 	return err
+}
+
+// RemoteAddr gives the client's address: the one that a trusted proxy told, else the
+// socket's.
+func (c *CoalescingConn) RemoteAddr() net.Addr {
+	if c.peer != nil {
+		return c.peer.src
+	}
+	return c.Conn.RemoteAddr()
+}
+
+// LocalAddr gives the address that the client connected to.
+func (c *CoalescingConn) LocalAddr() net.Addr {
+	if c.peer != nil {
+		return c.peer.dst
+	}
+	return c.Conn.LocalAddr()
 }
 
 // CloseWrite ends the sending side, where the connection can.

@@ -1,0 +1,200 @@
+package protocol
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"time"
+)
+
+// sharedPackets is a datagram socket and those who lease it, newest last. The newest
+// reads; all may write.
+type sharedPackets struct {
+	net.PacketConn
+	pool *pool
+	key  poolKey
+	kept bool
+
+	mu      sync.Mutex
+	leases  []*packetLease
+	changed chan struct{}
+	reader  *packetLease // whose deadline the socket has
+}
+
+// packetLease is one holder's view of a datagram socket.
+type packetLease struct {
+	*sharedPackets
+	host     *Host
+	reading  int // reads under way
+	closed   bool
+	deadline time.Time
+}
+
+func (p *pool) listenPacket(h *Host, s string, o ListenOptions) (*packetLease, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	given := p.givenPC[givenKey("udp", s)]
+	key, err := place(h, "udp", s, given != nil)
+	if err != nil {
+		return nil, err
+	}
+	if sp := p.packets[key]; sp != nil {
+		if err := p.mayShare(h.name, sp.holder(), key.Addr); err != nil {
+			return nil, err
+		}
+		return sp.lease(h), nil
+	}
+	c := given
+	if c == nil {
+		if key.Network == "unixgram" {
+			if err := removeStale(key.Network, key.Address); err != nil {
+				return nil, fmt.Errorf("protocol: listening on unix:%s: %w", key.Address, err)
+			}
+		}
+		lc := net.ListenConfig{Control: controlOf(o.ReusePort)}
+		if c, err = lc.ListenPacket(context.Background(), key.Network, key.Address); err != nil {
+			return nil, fmt.Errorf("protocol: %w", err)
+		}
+	}
+	sp := &sharedPackets{PacketConn: c, pool: p, key: key, kept: given != nil, changed: make(chan struct{})}
+	p.packets[key] = sp
+	return sp.lease(h), nil
+}
+
+func (s *sharedPackets) holder() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.leases); n > 0 {
+		return s.leases[n-1].host.name
+	}
+	return ""
+}
+
+// longAgo as a deadline makes reads return.
+var longAgo = time.Unix(1, 0)
+
+func (s *sharedPackets) lease(h *Host) *packetLease {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := &packetLease{sharedPackets: s, host: h}
+	s.leases = append(s.leases, l)
+	s.changeLocked()
+	return l
+}
+
+// changeLocked makes the readers look who is the newest now.
+func (s *sharedPackets) changeLocked() {
+	s.reader = nil
+	_ = s.PacketConn.SetReadDeadline(longAgo)
+	s.wakeLocked()
+}
+
+func (s *sharedPackets) wakeLocked() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// begin waits until l is the newest lease and no other one's read is under way.
+func (l *packetLease) begin() error {
+	for {
+		l.mu.Lock()
+		if l.closed {
+			l.mu.Unlock()
+			return &net.OpError{Op: "read", Net: l.key.Network, Addr: l.LocalAddr(), Err: net.ErrClosed}
+		}
+		free := l.leases[len(l.leases)-1] == l
+		for _, o := range l.leases {
+			free = free && (o == l || o.reading == 0)
+		}
+		if free {
+			if l.reader != l {
+				l.reader = l
+				_ = l.PacketConn.SetReadDeadline(l.deadline)
+			}
+			l.reading++
+			l.mu.Unlock()
+			return nil
+		}
+		changed := l.changed
+		l.mu.Unlock()
+		<-changed
+	}
+}
+
+// end tells whether the read's timeout was only a call to look who reads now.
+func (l *packetLease) end(err error) (again bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.reading--
+	if l.reader == l {
+		return false
+	}
+	l.wakeLocked()
+	return errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// ReadFrom reads the next datagram that arrives while this is the newest lease; one
+// that a newer lease replaced waits, until it is closed or the newer one is.
+func (l *packetLease) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		if err := l.begin(); err != nil {
+			return 0, nil, err
+		}
+		n, addr, err := l.PacketConn.ReadFrom(b)
+		if !l.end(err) {
+			return n, addr, err
+		}
+	}
+}
+
+// SetReadDeadline sets the deadline of this lease's reads.
+func (l *packetLease) SetReadDeadline(t time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deadline = t
+	if l.reader == l {
+		return l.PacketConn.SetReadDeadline(t)
+	}
+	return nil
+}
+
+// SetDeadline sets the deadlines of this lease's reads and of all writes.
+func (l *packetLease) SetDeadline(t time.Time) error {
+	if err := l.SetReadDeadline(t); err != nil {
+		return err
+	}
+	return l.PacketConn.SetWriteDeadline(t)
+}
+
+// NetPacketConn gives the socket, for batched input and output. A reader of it has to
+// make sure itself that no newer lease reads too.
+func (l *packetLease) NetPacketConn() net.PacketConn { return l.PacketConn }
+
+// Close gives the lease back; the last one closes the socket.
+func (l *packetLease) Close() error {
+	l.pool.mu.Lock()
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		l.pool.mu.Unlock()
+		return nil
+	}
+	l.closed = true
+	l.host.forget(l)
+	l.leases = slices.DeleteFunc(l.leases, func(x *packetLease) bool { return x == l })
+	last := len(l.leases) == 0 && !l.kept
+	if last && l.pool.packets[l.key] == l.sharedPackets {
+		delete(l.pool.packets, l.key)
+	}
+	l.changeLocked()
+	l.mu.Unlock()
+	l.pool.mu.Unlock()
+	if last {
+		return l.PacketConn.Close()
+	}
+	return nil
+}

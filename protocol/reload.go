@@ -1,0 +1,172 @@
+package protocol
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+)
+
+// Reload makes cfg and modules what the server runs. A module is paired by name with
+// the one that runs: of the same type, and a Reloader, that one takes the new
+// configuration and stays; any other is started, with the sockets that both listen on
+// shared, before the one it replaces is told to shut down. Replaced and removed modules
+// stop accepting at once; their sessions go on until they end by themselves, or with
+// the server.
+//
+// If a module does not start, the error is given and what ran before runs on; only
+// modules that took their new configuration in place keep it. Config.Logger, Hub,
+// Listeners and PacketConns stay as they were. ctx bounds the starts alone.
+func (s *Server) Reload(ctx context.Context, cfg Config, modules ...Module) error {
+	s.op.Lock()
+	defer s.op.Unlock()
+	if s.state != stateRunning {
+		return fmt.Errorf("protocol: reloading: %w", ErrState)
+	}
+	if err := checkNames(modules); err != nil {
+		return err
+	}
+	p := s.plan(modules)
+	s.pool.setLeaving(p.leaving)
+	defer s.pool.setLeaving(nil)
+	next, err := s.carryOut(ctx, &cfg, p)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	old := s.running
+	s.running = next
+	s.mu.Unlock()
+	s.apply(&cfg)
+	for i, r := range next {
+		r.host.setOrder(i)
+	}
+	for _, t := range s.allRoutes() {
+		t.rebuild()
+	}
+	s.retire(ctx, old, next)
+	return nil
+}
+
+// plan is which modules of a reload may stay, and which of the old ones go.
+type plan struct {
+	modules []Module
+	pair    []*running // by module: what runs under its name and may take it in place
+	leaving map[string]bool
+}
+
+func (s *Server) plan(modules []Module) plan {
+	p := plan{modules: modules, pair: make([]*running, len(modules)), leaving: map[string]bool{}}
+	byName := map[string]*running{}
+	for _, r := range s.running {
+		byName[r.name] = r
+		p.leaving[r.name] = true
+	}
+	for i, m := range modules {
+		r := byName[m.Info().Name]
+		if r == nil || reflect.TypeOf(r.module) != reflect.TypeOf(m) {
+			continue
+		}
+		if _, ok := r.module.(Reloader); ok {
+			p.pair[i] = r
+			delete(p.leaving, r.name)
+		}
+	}
+	return p
+}
+
+// carryOut starts and reloads; on an error it has undone what it started.
+func (s *Server) carryOut(ctx context.Context, cfg *Config, p plan) (next []*running, err error) {
+	next = make([]*running, len(p.modules))
+	var started []*running
+	f := s.front
+	defer func() {
+		if err != nil {
+			if f != s.front {
+				f.abandon()
+			}
+			_ = s.stop(givenUp(ctx), started)
+		}
+	}()
+	begin := func(i int) error {
+		r, err := s.start(ctx, p.modules[i], i)
+		if err == nil {
+			next[i], started = r, append(started, r)
+		}
+		return err
+	}
+	if !f.same(cfg) {
+		if f, err = s.newFront(cfg.HTTP, cfg.ServerName); err != nil {
+			f = s.front
+			return nil, err
+		}
+	}
+	for i := range p.modules {
+		if p.pair[i] == nil {
+			if err = begin(i); err != nil {
+				return nil, err
+			}
+		}
+	}
+	// Last, what cannot be undone.
+	for i, m := range p.modules {
+		r := p.pair[i]
+		if r == nil {
+			continue
+		}
+		rerr := guard(r.host.Logger, &s.panics, "reload of "+r.name, func() error {
+			return r.module.(Reloader).Reload(m)
+		})
+		if rerr == nil {
+			next[i] = r
+			continue
+		}
+		r.host.Logger.Info("restarted, for it does not reload in place", "err", rerr)
+		s.pool.addLeaving(r.name)
+		if err = begin(i); err != nil {
+			return nil, err
+		}
+	}
+	if f != s.front {
+		f.serve()
+		s.retireFront()
+		s.front = f
+	}
+	return next, nil
+}
+
+// retire shuts down what runs no longer.
+func (s *Server) retire(ctx context.Context, old, next []*running) {
+	stays := map[*running]bool{}
+	for _, r := range next {
+		stays[r] = true
+	}
+	for _, r := range old {
+		if stays[r] {
+			continue
+		}
+		r.host.stopAccepting()
+		r.host.unroute()
+		r.host.endTaps(ctx)
+		s.retired.add()
+		go func() {
+			defer s.retired.done()
+			if err := s.stop(s.bye, []*running{r}); err != nil {
+				r.host.Logger.Warn("replaced module", "err", err)
+			}
+		}()
+	}
+}
+
+// retireFront lets the requests of the old HTTP listeners end by themselves.
+func (s *Server) retireFront() {
+	f := s.front
+	f.host.stopAccepting()
+	s.retired.add()
+	go func() {
+		defer s.retired.done()
+		f.drain(s.bye)
+		if err := f.close(s.bye); err != nil {
+			s.logger.Warn("replaced HTTP listeners", "err", err)
+		}
+	}()
+}
