@@ -264,6 +264,13 @@ func (p *Player) SendBuffer() int {
 	return int(min(max(p.stream.rate.Load()*7/10, 128<<10), 1<<20))
 }
 
+// NoDelay tells whether the viewer's socket should send small segments at once.
+func (p *Player) NoDelay() bool {
+	p.stream.mu.Lock()
+	defer p.stream.mu.Unlock()
+	return p.stream.set.NoDelay == nil || *p.stream.set.NoDelay
+}
+
 // Close ends the player's session. It may be called more than once, and while another
 // goroutine reads: that one gets an error.
 func (p *Player) Close() error { return p.CloseCause(nil) }

@@ -117,6 +117,17 @@ func (r *Reader) ReadMessage() (Message, error) {
 	return Message{}, r.err
 }
 
+// SetBufferSize enlarges the read buffer to n bytes. A server may begin with a small
+// one, and spend more on peers that send media.
+func (r *Reader) SetBufferSize(n int) {
+	if n <= len(r.buf) {
+		return
+	}
+	b := make([]byte, n)
+	r.end = copy(b, r.buf[r.pos:r.end])
+	r.pos, r.buf = 0, b
+}
+
 // Buffered gives the number of bytes that were read from the source and not
 // used yet. If it is 0, the next ReadMessage waits for the source.
 func (r *Reader) Buffered() int { return r.end - r.pos }
