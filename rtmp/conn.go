@@ -292,7 +292,7 @@ func (c *conn) end(err error) {
 // clean tells the ends that are none of the server's business: the peer left.
 func clean(err error) bool {
 	return err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, errSaid) || isReset(err)
+		errors.Is(err, errSaid) || errors.Is(err, errPlayed) || isReset(err)
 }
 
 func (c *conn) remote() string { return c.net.RemoteAddr().String() }

@@ -152,7 +152,7 @@ func (c *conn) stopPlay(err error) {
 	c.player.Store(nil)
 	s := p.player.Session().Stats()
 	c.log.Info("rtmp play ended", "stream", p.player.Stream().Key(), "bytes", s.Bytes, "dropped", s.Dropped,
-		"lapped", s.Lapped, "time", time.Since(p.player.Session().Start).Round(time.Millisecond), "cause", cmp(cause, err))
+		"lapped", s.Lapped, "time", time.Since(p.player.Session().Start).Round(time.Millisecond), "cause", reason(cmp(cause, err)))
 	if cause != nil || errors.Is(err, stream.ErrShutdown) {
 		r := playRefusal(cmp(cause, err))
 		c.send(appendStatus(nil, 1, c.chunk, "status", r.code, r.text))

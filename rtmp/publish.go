@@ -107,7 +107,7 @@ func (c *conn) stopPublish(err error) {
 	c.read.SetMaxMessage(commandLimit)
 	s := p.pub.Stats()
 	c.log.Info("rtmp publish ended", "stream", p.pub.Stream().Key(), "packets", s.Packets, "bytes", s.Bytes,
-		"time", time.Since(p.pub.Start).Round(time.Millisecond), "cause", p.pub.Err())
+		"time", time.Since(p.pub.Start).Round(time.Millisecond), "cause", reason(p.pub.Err()))
 }
 
 // media takes an audio, video, data or aggregate message.

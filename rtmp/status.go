@@ -57,3 +57,11 @@ func publicText(err error) string {
 func isReset(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
+
+// reason is what to log of a session's end: nothing for one that ended by itself.
+func reason(err error) error {
+	if errors.Is(err, stream.ErrClosed) {
+		return nil
+	}
+	return err
+}
