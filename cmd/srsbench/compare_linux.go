@@ -57,10 +57,11 @@ type result struct {
 	Error  string  `json:"error,omitempty"`
 }
 
+// nginxConf makes one process do it all, so that nothing is left if that one is killed.
 const nginxConf = `load_module %s;
-worker_processes 1;
 worker_rlimit_nofile %d;
 daemon off;
+master_process off;
 pid %s/nginx.pid;
 error_log stderr warn;
 events { worker_connections %d; }

@@ -137,7 +137,7 @@ func (c *conn) requested() { c.ask = c.e.clock.now() }
 // media implements events for players.
 func (c *conn) media(m message) error {
 	frame, key := mediaKind(m)
-	if !frame {
+	if !frame || c.role != player { // a publisher's server may send what it likes
 		return nil
 	}
 	e := c.e

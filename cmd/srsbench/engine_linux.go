@@ -215,9 +215,7 @@ func (e *engine) received(c *conn, n int) {
 		return
 	}
 	e.stats[player].bytes += uint64(n)
-	if c.last > 0 && c.start > 0 && e.now-c.last > int64(stallAfter) {
-		e.stalled(c)
-	}
+	e.endStall(c)
 	c.last = e.now
 	if s, ok := c.sess.(*rtmpSession); ok && c.rx-c.acked >= uint64(s.window) {
 		c.acked = c.rx
@@ -225,10 +223,18 @@ func (e *engine) received(c *conn, n int) {
 	}
 }
 
-// stalled accounts a pause that has just ended, or that the end of the run cuts off.
-func (e *engine) stalled(c *conn) {
+// endStall accounts the pause that a connection is in, if it is long enough to be a stall: a player
+// that gets nothing, or a publisher whose server reads nothing. Bytes end it, or the end of the run.
+func (e *engine) endStall(c *conn) {
+	since := c.last
+	if c.pub != nil {
+		since = c.pub.blocked
+	}
+	if c.start == 0 || since == 0 || e.now-since <= int64(stallAfter) {
+		return
+	}
 	e.stats[c.role].stalls++
-	e.stats[c.role].stalled += time.Duration(e.now - c.last)
+	e.stats[c.role].stalled += time.Duration(e.now - since)
 }
 
 // flush sends what the session and the publisher have, as far as the socket takes it.

@@ -142,10 +142,7 @@ func (e *engine) sent(c *conn, n int) {
 	}
 	p.tx += uint64(n)
 	e.stats[publisher].bytes += uint64(n)
-	if p.blocked > 0 && e.now-p.blocked > int64(stallAfter) {
-		e.stats[publisher].stalls++
-		e.stats[publisher].stalled += time.Duration(e.now - p.blocked)
-	}
+	e.endStall(c)
 	p.blocked = 0
 	if len(c.out) > n {
 		p.blocked = e.now

@@ -241,12 +241,10 @@ func (e *engine) roleReport(role role, asked int, expected, secs float64) *roleR
 			continue
 		}
 		bytes := c.rx
-		switch {
-		case c.pub != nil:
+		if c.pub != nil {
 			bytes = c.pub.tx
-		case e.now-c.last > int64(stallAfter):
-			e.stalled(c)
 		}
+		e.endStall(c)
 		ratio := 1.0
 		if expected > 0 {
 			ratio = float64(bytes-c.base) * 8 / secs / expected
@@ -258,7 +256,7 @@ func (e *engine) roleReport(role role, asked int, expected, secs float64) *roleR
 			r.Short++
 		}
 	}
-	s = e.stats[role]
+	s = e.stats[role] // with the stalls that the end cut off
 	r.Stalls, r.StallTime = s.stalls, round(s.stalled.Seconds())
 	return r
 }
