@@ -51,14 +51,17 @@ type demand struct {
 	viewers, packets, video float64 // packets and video frames a second
 }
 
-// share deals out the write budget: each stream gets a write per viewer and maxWindow
-// in any case; what is left goes to the streams with the fewest viewers first, to each
-// as far as its next steps go.
+// share deals out the write budget. Each stream gets a write per viewer and maxWindow in
+// any case. What that leaves, and a quarter of the budget if it leaves less, goes to the
+// streams with the fewest viewers first, to each as far as its next steps go: a crowd on
+// one stream costs another one's few viewers nothing.
 func share(budget float64, ds []demand) {
 	slices.SortFunc(ds, func(a, b demand) int { return cmp.Compare(a.viewers, b.viewers) })
+	least := budget / 4
 	for _, d := range ds {
 		budget -= d.viewers / maxWindow.Seconds()
 	}
+	budget = max(budget, least)
 	for _, d := range ds {
 		least := d.viewers / maxWindow.Seconds()
 		have := least + max(budget, 0)
