@@ -54,7 +54,8 @@ func TestEffectiveReadsBack(t *testing.T) {
 func TestReport(t *testing.T) {
 	f := mustLoad(t, "listen 1935;\ndaemon off;\nvhost a {\n play { gop_cache off; }\n hds { mystery 1; }\n transcode { engine e { vparams { x 1; } } } }",
 		"SRS_VHOST_HLS_ENABLED=on", "SRS_UTC_TIME=on", "SRS_VHOST_CHUNK_SIZE=4096")
-	used, known := f.Report(func(path string) bool {
+	used, known := f.Report(func(u Use) bool {
+		path := u.Path
 		require.True(t, Known(path), path)
 		return path == "listen" || path == "vhost.hls.enabled" || strings.HasPrefix(path, "vhost.play.")
 	})
@@ -70,6 +71,15 @@ func TestReport(t *testing.T) {
 		{Path: "utc_time", Env: "SRS_UTC_TIME"},
 		{Path: "vhost.chunk_size", Env: "SRS_VHOST_CHUNK_SIZE"},
 	}, known)
+}
+
+func TestReportCasters(t *testing.T) {
+	f := mustLoad(t, base+"stream_caster { caster flv;\n listen 1; }\nstream_caster { listen 2; caster gb28181;\n sip { listen 3; } }")
+	used, known := f.Report(func(u Use) bool { return u.Caster != "gb28181" })
+	require.Equal(t, "x.conf:4: stream_caster.listen", used[len(used)-1].String())
+	require.Equal(t, Use{Path: "stream_caster.sip.listen", File: "x.conf", Line: 6, Caster: "gb28181"}, known[len(known)-1])
+	require.Len(t, known, 3)
+	require.Equal(t, "SRS_DAEMON: daemon", Use{Path: "daemon", Env: "SRS_DAEMON"}.String())
 }
 
 // The environment can hold what the grammar cannot say; it is shown, as near as can be.

@@ -49,7 +49,7 @@ func (e environment) resolve(word string) string {
 // otherNames are variables that belong to no directive.
 var otherNames = []string{"SRS_ENV_ONLY", "SRS_CONFIG_FILE", "SRS_DEVICE_IP", "SRS_PLATFORM", "SRS_REGION", "SRS_SOURCE"}
 
-// check looks at every variable that begins with SRS_. A name nobody knows is no error, as others
+// check looks at every variable that begins with SRS_, or SRSD_ for what only srsd has. A name nobody knows is no error, as others
 // use the prefix too: Kubernetes gives SRS_SERVICE_HOST to all that run beside a service "srs". One
 // that is nearly right gets a warning.
 func (e environment) check(x *findings) {
@@ -60,7 +60,7 @@ func (e environment) check(x *findings) {
 	slices.Sort(all)
 	var names []string
 	for name, value := range e {
-		if strings.HasPrefix(name, "SRS_") && value != "" {
+		if (strings.HasPrefix(name, "SRS_") || strings.HasPrefix(name, "SRSD_")) && value != "" {
 			names = append(names, name)
 		}
 	}

@@ -232,7 +232,7 @@ func readAll(f *File) {
 	}
 	f.StartErrors()
 	f.Effective()
-	f.Report(func(string) bool { return true })
+	f.Report(func(Use) bool { return true })
 }
 
 func readOne(s *Scope, it *Item, rel string) {

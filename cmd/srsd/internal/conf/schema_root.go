@@ -24,6 +24,9 @@ func globalRows() []Item {
 			Env:  []string{"SRS_SRS_LOG_LEVEL_V2", "SRS_LOG_LEVEL_V2"}},
 		Item{Path: "srs_log_file", Kind: String, Default: "./objs/srs.log",
 			Env: []string{"SRS_SRS_LOG_FILE", "SRS_LOG_FILE"}},
+		// Not of SRS: what the lines of the log look like.
+		Item{Path: "log_format", Kind: Enum, Default: "srs", Enum: []string{"srs", "text", "json"},
+			Env: []string{"SRSD_LOG_FORMAT"}},
 		Item{Path: "max_connections", Kind: Int, Default: "1000", Unit: "connections", Reload: Notify},
 		Item{Path: "daemon", Kind: BoolOn, Default: "on"},
 		Item{Path: "utc_time", Kind: BoolOff, Default: "off"},
@@ -59,6 +62,12 @@ func globalRows() []Item {
 func httpRows() []Item {
 	const inert = "SRS 5 and later keep it off"
 	return append(group("", Restart, true,
+		// Of an SRS newer than 7.0.18: RTMP over TLS.
+		Item{Path: "rtmps", Kind: Block},
+		Item{Path: "rtmps.enabled", Kind: BoolOff, Default: "off"},
+		Item{Path: "rtmps.listen", Kind: AddrList, Default: "1443"},
+		Item{Path: "rtmps.key", Kind: String, Default: "./conf/server.key"},
+		Item{Path: "rtmps.cert", Kind: String, Default: "./conf/server.crt"},
 		Item{Path: "http_api", Kind: Block},
 		Item{Path: "http_api.enabled", Kind: BoolOff, Default: "off"},
 		Item{Path: "http_api.listen", Kind: Addr, Default: "1985"},

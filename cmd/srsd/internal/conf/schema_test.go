@@ -15,7 +15,8 @@ const directives = `
   srs_log_level=trace srs_log_level_v2=- srs_log_file=./objs/srs.log max_connections=1000 daemon=on utc_time=off
   pithy_print_ms=10000 work_dir=./ asprocess=off empty_ip_ok=on in_docker=off disable_daemon_for_docker=on
   grace_start_wait=2300 grace_final_wait=3200 force_grace_quit=off inotify_auto_reload=off auto_reload_for_docker=on
-  tcmalloc_release_rate=0.8 query_latest_version=off first_wait_for_qlv=300 is_full=off
+  tcmalloc_release_rate=0.8 query_latest_version=off first_wait_for_qlv=300 is_full=off log_format=srs
+rtmps: enabled=off listen=1443 key=./conf/server.key cert=./conf/server.crt
 threads: interval=5
 circuit_breaker: enabled=on high_threshold=90 high_pulse=2 critical_threshold=95 critical_pulse=1 dying_threshold=99 dying_pulse=5
 http_api: enabled=off listen=1985 crossdomain=on
@@ -168,7 +169,7 @@ func TestSchemaIsSound(t *testing.T) {
 			require.Empty(t, fault+warning, it.Path)
 		}
 		for _, name := range it.Env {
-			require.Regexp(t, regexp.MustCompile(`^SRS_[A-Z0-9_]+$`), name)
+			require.Regexp(t, regexp.MustCompile(`^SRSD?_[A-Z0-9_]+$`), name)
 		}
 	}
 }
