@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -16,6 +17,7 @@ type report struct {
 	URL        string         `json:"url,omitempty"`
 	PublishURL string         `json:"publish_url,omitempty"`
 	Seconds    float64        `json:"seconds"`
+	Complete   bool           `json:"complete"` // measured to the end; else the run broke off and its rates mean little
 	Players    *roleReport    `json:"players,omitempty"`
 	Publishers *roleReport    `json:"publishers,omitempty"`
 	Latency    quantiles      `json:"latency"`       // sampled players, from the publisher's send to the read
@@ -182,6 +184,9 @@ func (r *report) sound() error {
 			return fmt.Errorf("%s: %d of %d started, %d failed, %d lost, %d stalls",
 				name, role.Started, role.Asked, role.Failed, role.Lost, role.Stalls)
 		}
+	}
+	if !r.Complete {
+		return errors.New("the run broke off before the end of the measurement")
 	}
 	return nil
 }

@@ -33,6 +33,7 @@ type plan struct {
 	last     usage // of the last second
 	lastRx   uint64
 	lastTx   uint64
+	complete bool
 	count    [2]counters // at the beginning of the measurement
 	series   []second
 	sampler  sampler
@@ -76,6 +77,11 @@ func (p *plan) step(e *engine) (next int64, done bool) {
 		p.everySecond(e)
 	}
 	next = p.tick
+	defer func(phase int) {
+		if p.phase != phase {
+			next = e.now // the next phase has its own idea of when
+		}
+	}(p.phase)
 	switch p.phase {
 	case phaseSource, phaseJoin:
 		r, n := publisher, e.o.publishers
@@ -102,6 +108,7 @@ func (p *plan) step(e *engine) (next int64, done bool) {
 	case phaseMeasure:
 		end := p.began + int64(e.o.duration)
 		if e.now >= end {
+			p.complete = true
 			return 0, true
 		}
 		next = min(next, end)
@@ -202,7 +209,7 @@ func (e *engine) report() *report {
 	p := &e.plan
 	u := p.sampler.take(true)
 	secs := u.at.Sub(p.from.at).Seconds()
-	r := &report{Mode: e.o.mode, URL: e.o.url, PublishURL: e.o.publishURL, Seconds: round(secs),
+	r := &report{Mode: e.o.mode, URL: e.o.url, PublishURL: e.o.publishURL, Seconds: round(secs), Complete: p.complete,
 		Latency: e.lat.summary(), Startup: e.startup.summary(), Join: e.join.summary(),
 		LostFrames: e.gaps, NotKey: e.notKey, Cores: u.coreReports(p.from, e.o.cpus),
 		Tool: toolReport{CPU: u.toolPercent(p.from), Lag: e.lag.summary()}, Reasons: e.reasons, Series: p.series}
