@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/srsgo/srs/protocol/amf"
+	"github.com/srsgo/srs/stream"
 )
 
 // command dispatches a remote procedure call.
@@ -38,7 +39,7 @@ func (c *conn) command(ctx context.Context, cmd *command) error {
 	case "FCUnpublish":
 		c.unpublish(cmd)
 	case "closeStream", "deleteStream":
-		c.closeStream()
+		return c.closeStream()
 	case "FCSubscribe":
 		c.send(appendCommand(nil, csStatus, 1, c.chunk, "onFCSubscribe", 0.0, nil, amf.Object{
 			{Name: "code", Value: "NetStream.Play.Start"}, {Name: "description", Value: "Started playing stream."},
@@ -78,13 +79,17 @@ func (c *conn) unpublish(cmd *command) {
 }
 
 // closeStream ends what the connection does; it may begin something else.
-func (c *conn) closeStream() {
+func (c *conn) closeStream() error {
 	if c.pub != nil {
 		c.stopPublish(nil)
 	}
 	if c.play != nil {
 		c.stopPlay(nil)
+		if c.broken {
+			return stream.ErrSlow // cut off inside a message: nothing can follow it
+		}
 		_ = c.net.SetDeadline(time.Time{}) // servePlayer and stopPlay moved it
 	}
 	c.linger, c.fmle = true, sawNothing
+	return nil
 }

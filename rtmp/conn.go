@@ -54,8 +54,8 @@ type conn struct {
 	out    []byte // written at the end of the present command
 	linger bool   // closed a stream: may begin another one
 
-	timed  bool   // a read deadline is set
-	broken bool   // a write was cut off: nothing can follow
+	timed  bool // a read deadline is set
+	broken bool // a write was cut off: nothing can follow
 
 	player    atomic.Pointer[stream.Player] // of play, for other goroutines
 	mu        sync.Mutex
@@ -65,6 +65,10 @@ type conn struct {
 
 // errSaid ends a connection whose peer was told why.
 var errSaid = errors.New("rtmp: refused")
+
+// errPanic is why a connection ended whose goroutine panicked; the stack is logged by
+// whoever catches that.
+var errPanic = errors.New("rtmp: panic")
 
 func newConn(m *Module, nc net.Conn) *conn {
 	return &conn{m: m, cfg: m.cfg.Load(), net: nc, log: m.log(), chunk: chunk.DefaultSize}

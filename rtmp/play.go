@@ -3,6 +3,7 @@ package rtmp
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/srsgo/srs/protocol"
@@ -13,10 +14,11 @@ import (
 
 // playing is a player on a connection.
 type playing struct {
-	player *stream.Player
-	done   chan struct{}
-	err    error // of Serve; read after done
-	timer  *time.Timer
+	player  *stream.Player
+	done    chan struct{}
+	err     error       // of Serve; read after done
+	stopped atomic.Bool // by stopPlay: the connection may go on
+	timer   *time.Timer
 }
 
 // errPlayed ends a play command that named a duration.
@@ -80,7 +82,13 @@ func (c *conn) startPlay(ctx context.Context, cmd *command) error {
 }
 
 func (c *conn) servePlayer(p *playing, f *stream.Format) {
-	defer close(p.done)
+	defer func() {
+		// In this order: whoever reads looks at done after each change of the deadline.
+		close(p.done)
+		if !p.stopped.Load() {
+			c.interrupt()
+		}
+	}()
 	defer func() {
 		if r := recover(); r != nil {
 			c.log.Error("panic in a player", "panic", r)
@@ -88,7 +96,6 @@ func (c *conn) servePlayer(p *playing, f *stream.Format) {
 		}
 	}()
 	p.err = p.player.Serve(c.writer(), f)
-	c.interrupt()
 }
 
 // playStatus is what precedes media.
@@ -139,6 +146,7 @@ func (c *conn) stopPlay(err error) {
 		p.timer.Stop()
 	}
 	own, cause := p.ended() != nil, p.player.Session().Err() // own: by its own error
+	p.stopped.Store(true)
 	_ = p.player.CloseCause(err)
 	select {
 	case <-p.done:

@@ -22,7 +22,7 @@ type publishing struct {
 	pub     *stream.Publisher
 	dec     flv.Decoder
 	packets []*stream.Packet // reused
-	time    int64            // timestamp without wraps
+	time    int64            // of the last audio or video, without wraps; data often says 0
 	begun   bool
 
 	stop func() bool // of watching the session's end
@@ -129,9 +129,12 @@ func (p *publishing) media(m *chunk.Message) error {
 	if typ == chunk.Data0 || typ == chunk.Data3 {
 		typ = flv.TagScript
 	}
-	p.unwrap(m.Timestamp)
+	at := p.unwrap(m.Timestamp)
+	if typ != flv.TagScript {
+		p.begun, p.time = true, at
+	}
 	var err error
-	p.packets, err = p.dec.Decode(p.packets[:0], typ, time.Duration(p.time)*time.Millisecond, body)
+	p.packets, err = p.dec.Decode(p.packets[:0], typ, time.Duration(at)*time.Millisecond, body)
 	for i, pkt := range p.packets {
 		p.packets[i] = nil
 		if werr := p.pub.WritePacket(pkt); werr != nil {
@@ -149,13 +152,12 @@ func (p *publishing) media(m *chunk.Message) error {
 	return nil
 }
 
-// unwrap continues the message time beyond its 32 bits.
-func (p *publishing) unwrap(ts uint32) {
+// unwrap gives a message's time, continued beyond its 32 bits.
+func (p *publishing) unwrap(ts uint32) int64 {
 	if !p.begun {
-		p.begun, p.time = true, int64(ts)
-		return
+		return int64(ts)
 	}
-	p.time += int64(int32(ts - uint32(p.time)))
+	return p.time + int64(int32(ts-uint32(p.time)))
 }
 
 // trouble deals with a message that could not be read: an unknown codec is left out, a

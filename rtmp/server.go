@@ -98,7 +98,9 @@ func (m *Module) serve(ctx context.Context, nc net.Conn) {
 		m.mu.Unlock()
 	}()
 	defer context.AfterFunc(ctx, c.interrupt)()
-	c.end(c.run(ctx))
+	err := errPanic // unless run returns
+	defer func() { c.end(err) }()
+	err = c.run(ctx)
 }
 
 func (m *Module) log() *slog.Logger { return m.host.Logger }
