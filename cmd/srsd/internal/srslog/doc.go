@@ -1,0 +1,12 @@
+// Package srslog writes log lines as SRS does, so that what reads the logs of an SRS reads those of
+// srsd:
+//
+//	[2024-01-31 12:34:56.789][INFO][32151][2e5s5872] connect app, tcUrl=rtmp://127.0.0.1/live
+//
+// A line has the time, the level, the process and the session it is about, which is the attribute
+// "id" of a [slog.Record]; lines that are about no session have an id of the process. Lines of WARN
+// and ERROR have the error number of the system after that, 0 for none. The other attributes follow
+// the message as ", name=value".
+//
+// Whatever the format, no line has a secret in it ([Mask]).
+package srslog

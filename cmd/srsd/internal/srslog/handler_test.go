@@ -1,0 +1,140 @@
+package srslog
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// write gives the line of one record.
+func write(t *testing.T, o Options, level slog.Level, msg string, args ...any) string {
+	t.Helper()
+	var b bytes.Buffer
+	o.ID, o.PID, o.UTC = "2e5s5872", 32151, true
+	h := New(&b, o)
+	r := slog.NewRecord(time.Date(2026, 11, 22, 7, 38, 29, 389_999_999, time.UTC), level, msg, 0)
+	r.Add(args...)
+	require.NoError(t, h.Handle(t.Context(), r))
+	return b.String()
+}
+
+func TestLines(t *testing.T) {
+	const start = "[2026-11-22 07:38:29.389]"
+	long := strings.Repeat("ü", MaxLine)
+	for _, c := range []struct {
+		level slog.Level
+		msg   string
+		args  []any
+		want  string
+	}{
+		{LevelInfo, "connect app", []any{"tcUrl", "rtmp://127.0.0.1/live", "id", "abcdefgh", "pageUrl", ""},
+			start + "[INFO][32151][abcdefgh] connect app, tcUrl=rtmp://127.0.0.1/live, pageUrl=\n"},
+		{LevelTrace, "a", nil, start + "[TRACE][32151][2e5s5872] a\n"},
+		{LevelDebug, "a", nil, start + "[DEBUG][32151][2e5s5872] a\n"},
+		{LevelWarn, "a", []any{"n", 1}, start + "[WARN][32151][2e5s5872][0] a, n=1\n"},
+		{LevelError, "a", []any{"err", fmt.Errorf("x: %w", syscall.ECONNRESET)},
+			start + "[ERROR][32151][2e5s5872][104] a, err=x: connection reset by peer (connection reset by peer)\n"},
+		{LevelWarn, "a", []any{"err", syscall.EPIPE}, start + "[WARN][32151][2e5s5872][32] a, err=broken pipe\n"},
+		{LevelInfo, "two\nlines\x1b[2J\x00\xff\u202e", []any{"a\nb", "c\r\td"},
+			start + `[INFO][32151][2e5s5872] two\nlines\x1b[2J\x00\xff\u202e, a\nb=c\r\td` + "\n"},
+		{LevelInfo, "a", []any{slog.Group("g", "x", 1, "y", time.Second)}, start + "[INFO][32151][2e5s5872] a, g.x=1, g.y=1s\n"},
+		{LevelInfo, "a", []any{"id", "evil]\n["}, start + `[INFO][32151][evil]\n[] a` + "\n"},
+		{LevelInfo, long, nil, start + "[INFO][32151][2e5s5872] " + long[:8138] + "…\n"},
+	} {
+		got := write(t, Options{}, c.level, c.msg, c.args...)
+		require.Equal(t, c.want, got)
+		require.LessOrEqual(t, len(got), MaxLine)
+	}
+	yes := Options{Color: func() bool { return true }}
+	require.Equal(t, "\x1b[33m"+start+"[WARN][32151][2e5s5872][0] a\x1b[0m\n", write(t, yes, LevelWarn, "a"))
+	require.Equal(t, "\x1b[31m"+start+"[ERROR][32151][2e5s5872][0] a\x1b[0m\n", write(t, yes, LevelError, "a"))
+	require.Equal(t, start+"[INFO][32151][2e5s5872] a\n", write(t, yes, LevelInfo, "a"))
+}
+
+func TestWith(t *testing.T) {
+	var b bytes.Buffer
+	l := slog.New(New(&b, Options{ID: "x", PID: 1, Level: LevelWarn}))
+	l.Info("no")
+	l = l.With("module", "rtmp").With("id", "session1").WithGroup("g").With("a", 1)
+	l.Warn("m", "id", 2)
+	require.Equal(t, "[WARN][1][session1][0] m, module=rtmp, g.a=1, g.id=2\n", b.String()[25:])
+	require.Len(t, NewID(), 8)
+}
+
+func TestMask(t *testing.T) {
+	for in, want := range map[string]string{
+		"/live/a?token=abc&x=1":                   "/live/a?token=***&x=1",
+		"a?x=1&token=abc":                         "a?x=1&token=***",
+		"?txSecret=a%20b&txTime=1":                "?txSecret=***&txTime=1",
+		"?auth_key=1-2-3#sign=q":                  "?auth_key=***#sign=***",
+		"?PASSWORD=x y":                           "?PASSWORD=*** y",
+		"?access_token=a.b.c, n=1":                "?access_token=***, n=1",
+		"rtmp://u:pw@h/a":                         "rtmp://u:***@h/a",
+		"cb?url=rtmp%3A%2F%2Fh%3Ftoken%3Dq%26a=1": "cb?url=rtmp%3A%2F%2Fh%3Ftoken%3D***%26a=1",
+		"?vhost=a&stream=b":                       "?vhost=a&stream=b",
+		"nothing, key=live/a":                     "nothing, key=live/a",
+		"":                                        "",
+	} {
+		require.Equal(t, want, Mask(in), in)
+	}
+	require.Equal(t, "***", maskAttr("password", "x"))
+	require.Equal(t, "token=***&a=1", maskAttr("param", "token=x&a=1"))
+	require.Equal(t, "live/a", maskAttr("key", "live/a"))
+
+	for _, format := range Formats {
+		var b bytes.Buffer
+		l := slog.New(NewFormat(format, &b, Options{UTC: true}))
+		l.Info("get /a?token=Q1", "url", "/?sign=Q2", "password", "Q3", "err", errors.New("at rtmp://u:Q4@h"), "n", 5)
+		l.With("param", "secret=Q5").Debug("hidden")
+		l.With("param", "secret=Q5").Warn("shown")
+		require.NotContains(t, b.String(), "Q", format)
+		require.NotContains(t, b.String(), "hidden", format)
+		require.Contains(t, b.String(), "***", format)
+		require.Contains(t, b.String(), "WARN", format)
+		require.Equal(t, 2, strings.Count(b.String(), "\n"), format)
+	}
+}
+
+func TestReopen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "logs", "a.log")
+	o, err := OpenFile(path)
+	require.NoError(t, err)
+	fmt.Fprintln(o, "one")
+	require.NoError(t, os.Rename(path, path+".1"))
+	fmt.Fprintln(o, "two")
+	require.NoError(t, o.Reopen())
+	fmt.Fprintln(o, "three")
+	require.NoError(t, o.Close())
+	fmt.Fprintln(o, "lost")
+	for name, want := range map[string]string{path + ".1": "one\ntwo\n", path: "three\n"} {
+		b, err := os.ReadFile(name)
+		require.NoError(t, err)
+		require.Equal(t, want, string(b))
+	}
+	_, err = OpenFile(t.TempDir())
+	require.Error(t, err)
+	s := NewOutput(&bytes.Buffer{})
+	require.False(t, s.Terminal())
+	require.NoError(t, s.Reopen())
+	require.NoError(t, s.Close())
+}
+
+func TestParseLevel(t *testing.T) {
+	for in, want := range map[string]slog.Level{
+		"verbose,": LevelTrace, "info,": LevelDebug, "trace,": LevelInfo, "warn,": LevelWarn, "error,": LevelError,
+		"error,trace": LevelTrace, "error,debug": LevelDebug, "error,info": LevelInfo, "trace,warn": LevelWarn,
+		"trace,error": LevelError, "wran,": LevelInfo, "warn,inof": LevelWarn,
+	} {
+		v1, v2, _ := strings.Cut(in, ",")
+		require.Equal(t, want, ParseLevel(v1, v2), in)
+	}
+}
