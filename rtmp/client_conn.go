@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/srsgo/srs/protocol/amf"
@@ -45,6 +46,7 @@ type clientConn struct {
 	ahead     *chunk.Message // media that came before its time
 	reconnect chan string
 
+	muted   atomic.Bool
 	mu      sync.Mutex // for closing, and the write deadline that it overrides
 	closing bool
 }
@@ -89,6 +91,19 @@ func (c *clientConn) write(b []byte) error {
 	return err
 }
 
+// reply is write for the reader's answers. None is sent, and its failure does not end the
+// reading, when the last word was said: what the server still has to say must be read.
+func (c *clientConn) reply(b []byte) error {
+	if c.muted.Load() {
+		return nil
+	}
+	err := c.write(b)
+	if c.muted.Load() {
+		return nil
+	}
+	return err
+}
+
 // closeBy makes what is being written and what will be end by a time.
 func (c *clientConn) closeBy(t time.Time) {
 	c.mu.Lock()
@@ -127,7 +142,7 @@ func (c *clientConn) next() (chunk.Message, error) {
 		case chunk.UserControl:
 			if len(m.Payload) >= 6 && binary.BigEndian.Uint16(m.Payload) == eventPingRequest {
 				pong := appendEvent(nil, eventPingResponse, binary.BigEndian.Uint32(m.Payload[2:]))
-				if err := c.write(pong); err != nil {
+				if err := c.reply(pong); err != nil {
 					return m, err
 				}
 				continue
@@ -147,7 +162,7 @@ func (c *clientConn) acknowledge() error {
 		return nil
 	}
 	c.acked = n
-	return c.write(appendControl(nil, chunk.Acknowledgement, uint32(n)))
+	return c.reply(appendControl(nil, chunk.Acknowledgement, uint32(n)))
 }
 
 // setBandwidth answers SetPeerBandwidth (§5.4.5) with the window, where it is a new one.
@@ -160,7 +175,7 @@ func (c *clientConn) setBandwidth(b []byte) error {
 		return nil
 	}
 	c.announced = n
-	return c.write(appendControl(nil, chunk.WindowAckSize, n))
+	return c.reply(appendControl(nil, chunk.WindowAckSize, n))
 }
 
 // await reads commands until done says so. Media ends the wait too if that is asked for,

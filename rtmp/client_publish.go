@@ -282,11 +282,15 @@ func (p *PublishConn) goodbye(b []byte) []byte {
 	return b
 }
 
-// linger waits for the server to have read all. Closing at once would reset a connection
-// on which its answers are under way, and some systems then drop what it did not read.
+// linger waits for the server to have read all. Closing at once resets a connection on
+// which its answers are under way, and what the server had not read is lost.
 func (p *PublishConn) linger(by time.Time) {
 	half, ok := p.c.net.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
+	if !ok {
+		return
+	}
+	p.c.muted.Store(true)
+	if half.CloseWrite() != nil {
 		return
 	}
 	t := time.NewTimer(time.Until(by))
