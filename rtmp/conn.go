@@ -277,6 +277,7 @@ func (c *conn) end(err error) {
 		c.tellPublisher(err)
 		c.stopPublish(err)
 	}
+	said := len(c.out) > 0
 	_ = c.write(c.out, time.Second)
 	left := clean(err)
 	if c.ses != nil {
@@ -288,9 +289,24 @@ func (c *conn) end(err error) {
 	}
 	if left {
 		c.log.Info("rtmp connection ended")
+	} else {
+		c.log.Warn("rtmp connection ended", "err", err)
+	}
+	if said {
+		c.farewell()
+	}
+}
+
+// farewell gives the peer a second to read what was said last. A connection that is closed
+// while input waits, a publisher's media say, is reset, and the peer's system may then
+// drop what the peer has not read yet.
+func (c *conn) farewell() {
+	w, ok := c.net.(interface{ CloseWrite() error })
+	if !ok || c.broken || w.CloseWrite() != nil {
 		return
 	}
-	c.log.Warn("rtmp connection ended", "err", err)
+	_ = c.net.SetReadDeadline(time.Now().Add(time.Second))
+	_, _ = io.Copy(io.Discard, c.net)
 }
 
 // clean tells the ends that are none of the server's business: the peer left.

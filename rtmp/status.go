@@ -4,6 +4,7 @@ import (
 	"errors"
 	"syscall"
 
+	"github.com/srsgo/srs/protocol"
 	"github.com/srsgo/srs/stream"
 )
 
@@ -23,6 +24,10 @@ func publishRefusal(err error) refusal {
 		return refusal{"NetStream.Publish.Idle", "Idle for too long."}
 	case errors.Is(err, stream.ErrShutdown):
 		return refusal{"NetStream.Publish.Failed", "The server is shutting down."}
+	case errors.Is(err, protocol.ErrStreamName):
+		return refusal{"NetStream.Publish.BadName", "The stream has no name."}
+	case errors.Is(err, protocol.ErrURL):
+		return refusal{"NetStream.Publish.BadName", "The stream's name cannot be used."}
 	}
 	return refusal{"NetStream.Publish.Denied", publicText(err)}
 }
@@ -36,6 +41,12 @@ func playRefusal(err error) refusal {
 		return refusal{"NetStream.Play.Stop", "Disconnected by the operator."}
 	case errors.Is(err, stream.ErrShutdown):
 		return refusal{"NetStream.Play.Stop", "The server is shutting down."}
+	case errors.Is(err, errPlayed):
+		return refusal{"NetStream.Play.Stop", "Stopped playing stream."}
+	case errors.Is(err, protocol.ErrStreamName):
+		return refusal{"NetStream.Play.StreamNotFound", "The stream has no name."}
+	case errors.Is(err, protocol.ErrURL):
+		return refusal{"NetStream.Play.StreamNotFound", "The stream's name cannot be used."}
 	}
 	return refusal{"NetStream.Play.Failed", publicText(err)}
 }
