@@ -80,7 +80,9 @@ type wire struct {
 	buf     []byte   // what is used of slab.mem
 	recs    []record // block of records, so that they are not allocated one by one
 	tracks  *Tracks
-	bytes   int // in retained slabs, about
+	owed    bool // the format left a key packet out: viewers join at the next one
+	bytes   int  // in retained slabs, about
+	senders senders
 	viewers int
 	idle    time.Time // when the last viewer left
 }
@@ -125,6 +127,7 @@ func (w *wire) append(p *Packet, key, reduce bool) (ok bool) {
 func (w *wire) finish(rec record, key bool, b []byte, p *Packet) {
 	at := len(w.buf)
 	if len(b) == at {
+		w.owed = w.owed || key
 		return
 	}
 	if cap(b) != cap(w.buf) {
@@ -134,6 +137,9 @@ func (w *wire) finish(rec record, key bool, b []byte, p *Packet) {
 	}
 	w.buf = b
 	rec.slab, rec.start, rec.end, rec.tracks, rec.dts = w.slab, at, len(b), p.Tracks, p.DTS
+	if w.owed && rec.flags&recPacket != 0 {
+		key, w.owed = true, false
+	}
 	w.push(rec, key)
 }
 
