@@ -23,6 +23,7 @@ type sharedPackets struct {
 	leases  []*packetLease
 	changed chan struct{}
 	reader  *packetLease // whose deadline the socket has
+	reading int          // reads under way, of all leases
 }
 
 // packetLease is one holder's view of a datagram socket.
@@ -106,16 +107,14 @@ func (l *packetLease) begin() error {
 			l.mu.Unlock()
 			return &net.OpError{Op: "read", Net: l.key.Network, Addr: l.LocalAddr(), Err: net.ErrClosed}
 		}
-		free := l.leases[len(l.leases)-1] == l
-		for _, o := range l.leases {
-			free = free && (o == l || o.reading == 0)
-		}
-		if free {
+		// A read of a lease that is closed already counts too: it has not seen its timeout.
+		if l.leases[len(l.leases)-1] == l && l.sharedPackets.reading == l.reading {
 			if l.reader != l {
 				l.reader = l
 				_ = l.PacketConn.SetReadDeadline(l.deadline)
 			}
 			l.reading++
+			l.sharedPackets.reading++
 			l.mu.Unlock()
 			return nil
 		}
@@ -130,6 +129,7 @@ func (l *packetLease) end(err error) (again bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.reading--
+	l.sharedPackets.reading--
 	if l.reader == l {
 		return false
 	}
