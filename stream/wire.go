@@ -82,7 +82,6 @@ type wire struct {
 	tracks  *Tracks
 	owed    bool // the format left a key packet out: viewers join at the next one
 	bytes   int  // in retained slabs, about
-	senders senders
 	viewers int
 	idle    time.Time // when the last viewer left
 }
