@@ -76,13 +76,14 @@ func (e *Encoder) AppendStart(dst []byte) []byte {
 }
 
 // AppendTracks appends the metadata, the audio and then the video sequence headers, as
-// tags at the given time.
+// tags at the given time; the metadata's is 0, as from SRS: ffmpeg takes metadata at any
+// other time for a subtitle track.
 func (e *Encoder) AppendTracks(dst []byte, t *stream.Tracks, at time.Duration) []byte {
-	return e.appendConfigs(e.appendMeta(dst, t, at), t, at)
+	return e.appendConfigs(e.appendMeta(dst, t), t, at)
 }
 
-func (e *Encoder) appendMeta(dst []byte, t *stream.Tracks, at time.Duration) []byte {
-	dst, tag := beginTag(dst, TagScript, millis(at))
+func (e *Encoder) appendMeta(dst []byte, t *stream.Tracks) []byte {
+	dst, tag := beginTag(dst, TagScript, 0)
 	return endTag(AppendMeta(dst, t, e.Extra...), tag)
 }
 

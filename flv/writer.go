@@ -44,7 +44,7 @@ func (w *Writer) WritePacket(p *stream.Packet) error {
 	if p.Tracks != w.tracks {
 		change := p.Tracks.Diff(w.tracks)
 		if change&stream.ChangeMeta != 0 {
-			b = w.enc.appendMeta(b, p.Tracks, p.DTS)
+			b = w.enc.appendMeta(b, p.Tracks)
 		}
 		if change&(stream.ChangeConfig|stream.ChangeLayout) != 0 {
 			b = w.enc.appendConfigs(b, p.Tracks, p.DTS)
