@@ -27,26 +27,6 @@ func windowed(t testing.TB, n int, w time.Duration) (*CoalescingConn, *net.TCPCo
 	return cc, c
 }
 
-func timed(f func()) time.Duration {
-	start := time.Now()
-	f()
-	return time.Since(start)
-}
-
-func within(t *testing.T, what string, d, low, high time.Duration) {
-	t.Helper()
-	if d < low || d > high {
-		t.Errorf("%s took %v, want %v to %v", what, d, low, high)
-	}
-}
-
-func mustWrite(t testing.TB, w io.Writer, b []byte) {
-	t.Helper()
-	if _, err := w.Write(b); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestWindowWaitsForBytes(t *testing.T) {
 	s, c := windowed(t, 1000, 5*time.Second)
 	go func() {

@@ -44,6 +44,9 @@ func (s *Server) Reload(ctx context.Context, cfg Config, modules ...Module) erro
 		t.rebuild()
 	}
 	s.retire(ctx, old, next)
+	for _, r := range next {
+		r.tap()
+	}
 	return nil
 }
 

@@ -77,6 +77,15 @@ type running struct {
 	module Module
 	name   string
 	host   *Host
+	tapped bool
+}
+
+// tap brings a Tapper to the publications, once.
+func (r *running) tap() {
+	if t, ok := r.module.(Tapper); ok && !r.tapped {
+		r.tapped = true
+		r.host.tap(t)
+	}
 }
 
 // NewServer makes a server of modules. Nothing listens before Start.
@@ -165,6 +174,7 @@ func (s *Server) Start(ctx context.Context) error {
 			return err
 		}
 		started = append(started, r)
+		r.tap()
 	}
 	s.mu.Lock()
 	s.running = started
@@ -202,10 +212,7 @@ func (s *Server) start(ctx context.Context, m Module, order int) (*running, erro
 		_ = h.end(ctx)
 		return nil, fmt.Errorf("protocol: starting %s: %w", name, err)
 	}
-	if t, ok := m.(Tapper); ok {
-		h.tap(t)
-	}
-	return &running{m, name, h}, nil
+	return &running{module: m, name: name, host: h}, nil
 }
 
 // givenUp is a context that has ended: what is shut down with it does not drain.

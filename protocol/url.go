@@ -72,7 +72,11 @@ func ResolveRTMP(tcURL, name string) (Resolved, error) {
 	// FMLE has the query before the last slash; move it behind the stream.
 	query, slash := strings.IndexAny(full, "?#"), strings.LastIndexByte(full, '/')
 	if query >= 0 && query < slash {
-		full = full[:query] + full[slash:] + full[query:slash]
+		moved := full[query:slash]
+		if strings.ContainsAny(full[slash:], "?#") {
+			moved = "&" + moved[1:] // behind the stream's own
+		}
+		full = full[:query] + full[slash:] + moved
 	}
 	full = strings.ReplaceAll(full, "/_definst_", "")
 

@@ -29,7 +29,7 @@ var rtmpURLs = []struct {
 	{tc: "rtmp://host/live?domain=d&vhost=v&x=1", name: "s", vhost: "v", app: "live", strm: "s", host: "host", port: 1935, param: "?domain=d&vhost=v&x=1", key: "s"},
 	{tc: "rtmp://host/live", name: "s?vhost=v", vhost: "v", app: "live", strm: "s", host: "host", port: 1935, param: "?vhost=v", key: "s"},
 	{tc: "rtmp://host/live", name: "s?token=a&domain=v", vhost: "v", app: "live", strm: "s", host: "host", port: 1935, param: "?token=a&domain=v", key: "s"},
-	{tc: "rtmp://host/live?a=1", name: "s?b=2", vhost: "host", app: "live", strm: "s", host: "host", port: 1935, param: "?b=2?a=1", key: "s"},
+	{tc: "rtmp://host/live?a=1", name: "s?b=2", vhost: "host", app: "live", strm: "s", host: "host", port: 1935, param: "?b=2&a=1", key: "s"},
 	{tc: "rtmp://host/live...vhost...v", name: "s", vhost: "v", app: "live", strm: "s", host: "host", port: 1935, param: "?vhost=v", key: "s"},
 	{tc: "rtmp://host/live", name: "s...vhost...v", vhost: "v", app: "live", strm: "s", host: "host", port: 1935, param: "?vhost=v", key: "s"},
 	{tc: "rtmp://host/live#k=v", name: "s", vhost: "host", app: "live", strm: "s", host: "host", port: 1935, param: "#k=v", key: "s"},
