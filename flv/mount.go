@@ -1,0 +1,157 @@
+package flv
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/srsgo/srs/protocol"
+	"github.com/srsgo/srs/stream"
+)
+
+const (
+	extension = ".flv"
+	maxPath   = 1 << 10
+)
+
+// resolve finds the stream that a request for a mount asks for; ok tells whether it
+// does at all.
+func (m *Module) resolve(r *http.Request, cfg *Config) (res protocol.Resolved, x Remux, ok bool) {
+	if !strings.HasSuffix(r.URL.Path, extension) || len(r.URL.Path) > maxPath {
+		return res, x, false
+	}
+	res, err := m.host.ResolveHTTP(r, extension)
+	if err != nil {
+		return res, x, false
+	}
+	x = cfg.remux(res.Key.Vhost)
+	if !x.Enabled {
+		return res, x, false
+	}
+	pattern, ok := mountPath(x.Mount, res.Key.Vhost, r.Host)
+	if !ok {
+		return res, x, false
+	}
+	app, name, ok := matchPath(pattern, r.URL.Path, false)
+	// An app of several segments is only taken for one when there is such a stream:
+	// players that come before it get what SRS gives them, a static file.
+	deep := !ok
+	if deep {
+		if app, name, ok = matchPath(pattern, r.URL.Path, true); !ok {
+			return res, x, false
+		}
+	}
+	if !strings.Contains(pattern, "[app]") {
+		app = m.appOf(stream.Key{Vhost: res.Key.Vhost, App: res.App, Name: name})
+	}
+	if app != res.App || name != res.Stream {
+		if res, err = m.host.ResolveHTTP(withPath(r, app, name), extension); err != nil {
+			return res, x, false
+		}
+	}
+	if deep {
+		s := m.host.Hub.Stream(res.Key)
+		ok = s != nil && s.Publisher() != nil
+	}
+	return res, x, ok
+}
+
+// appOf finds the app for a mount that does not tell it: that of the path if there is
+// such a stream, else the one of a stream with that name, as all of them are mounted
+// there.
+func (m *Module) appOf(k stream.Key) string {
+	if m.host.Hub.Stream(k) == nil {
+		for s := range m.host.Hub.Streams() {
+			if o := s.Key(); o.Vhost == k.Vhost && o.Name == k.Name && s.Publisher() != nil {
+				return o.App
+			}
+		}
+	}
+	return k.App
+}
+
+// withPath gives the request as it would be for the default mount, so that names are
+// checked in one place.
+func withPath(r *http.Request, app, name string) *http.Request {
+	q := *r
+	q.URL = &url.URL{Path: "/" + app + "/" + name + extension, RawQuery: r.URL.RawQuery}
+	return &q
+}
+
+// mountPath gives the path of a mount for a vhost, in which [app] and [stream] are left
+// to match. What precedes the first slash is a host: [vhost], or one that the request
+// must be for. ok is false if it is not, and for a mount of another extension.
+func mountPath(mount, vhost, host string) (pattern string, ok bool) {
+	if !strings.HasSuffix(mount, extension) {
+		return "", false
+	}
+	slash := strings.IndexByte(mount, '/')
+	if slash < 0 {
+		return "", false
+	}
+	head, pattern := mount[:slash], mount[slash:]
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if head != "" && head != "[vhost]" && head != vhost && !strings.EqualFold(head, host) {
+		return "", false
+	}
+	if vhost == stream.DefaultVhost {
+		pattern = strings.ReplaceAll(pattern, "/[vhost]", "")
+	}
+	return strings.ReplaceAll(pattern, "[vhost]", vhost), true
+}
+
+// matchPath matches a path with a mount's. [app] and [stream] stand for any text
+// without a slash, so that both have the same number of slashes; with deep, [app] may
+// have slashes.
+func matchPath(pattern, path string, deep bool) (app, name string, ok bool) {
+	v := matcher{deep: deep}
+	if !v.match(pattern, path) || v.name == "" {
+		return "", "", false
+	}
+	return v.app, v.name, true
+}
+
+type matcher struct {
+	app, name string
+	deep      bool
+}
+
+func (v *matcher) match(pattern, path string) bool {
+	for pattern != "" {
+		if rest, ok := strings.CutPrefix(pattern, "[app]"); ok {
+			return v.variable(&v.app, v.deep, rest, path)
+		}
+		if rest, ok := strings.CutPrefix(pattern, "[stream]"); ok {
+			return v.variable(&v.name, false, rest, path)
+		}
+		if path == "" || path[0] != pattern[0] {
+			return false
+		}
+		pattern, path = pattern[1:], path[1:]
+	}
+	return path == ""
+}
+
+// variable tries the texts that a variable may stand for, the longest first: of
+// [stream]-[app] the last hyphen separates. A second occurrence stands for the same.
+func (v *matcher) variable(to *string, slashes bool, pattern, path string) bool {
+	if *to != "" {
+		rest, ok := strings.CutPrefix(path, *to)
+		return ok && v.match(pattern, rest)
+	}
+	n := len(path)
+	if i := strings.IndexByte(path, '/'); i >= 0 && !slashes {
+		n = i
+	}
+	for ; n > 0; n-- {
+		*to = path[:n]
+		if v.match(pattern, path[n:]) {
+			return true
+		}
+	}
+	*to = ""
+	return false
+}
