@@ -39,7 +39,7 @@ func newAcceptor(logger *slog.Logger, panics *atomic.Int64, handle func(context.
 
 // Serve accepts from l until l is closed or the Acceptor shuts down; both give nil. The
 // handler owns its connection, which is closed after it returns. Its ctx ends when
-// Shutdown's does.
+// Shutdown's does. It sets its own deadlines; a TLS handshake is its first Read.
 func (a *Acceptor) Serve(l net.Listener) error {
 	a.mu.Lock()
 	if a.stopping {

@@ -7,8 +7,8 @@ import (
 )
 
 // Reload makes cfg and modules what the server runs. A module is paired by name with
-// the one that runs: of the same type, and a Reloader, that one takes the new
-// configuration and stays; any other is started, with the sockets that both listen on
+// the one that runs. The very same value stays as it is. Of the same type, and a
+// Reloader, the one that runs takes the new configuration and stays. Any other is started, with the sockets that both listen on
 // shared, before the one it replaces is told to shut down. Replaced and removed modules
 // stop accepting at once; their sessions go on until they end by themselves, or with
 // the server.
@@ -53,12 +53,12 @@ func (s *Server) Reload(ctx context.Context, cfg Config, modules ...Module) erro
 // plan is which modules of a reload may stay, and which of the old ones go.
 type plan struct {
 	modules []Module
-	pair    []*running // by module: what runs under its name and may take it in place
+	stays   []*running // by module: what runs under its name and is or may take it
 	leaving map[string]bool
 }
 
 func (s *Server) plan(modules []Module) plan {
-	p := plan{modules: modules, pair: make([]*running, len(modules)), leaving: map[string]bool{}}
+	p := plan{modules: modules, stays: make([]*running, len(modules)), leaving: map[string]bool{}}
 	byName := map[string]*running{}
 	for _, r := range s.running {
 		byName[r.name] = r
@@ -69,65 +69,57 @@ func (s *Server) plan(modules []Module) plan {
 		if r == nil || reflect.TypeOf(r.module) != reflect.TypeOf(m) {
 			continue
 		}
-		if _, ok := r.module.(Reloader); ok {
-			p.pair[i] = r
+		if _, ok := m.(Reloader); ok || identical(r.module, m) {
+			p.stays[i] = r
 			delete(p.leaving, r.name)
 		}
 	}
 	return p
 }
 
+// identical tells whether two modules of one type are one value behind two pointers.
+func identical(a, b Module) bool {
+	v, w := reflect.ValueOf(a), reflect.ValueOf(b)
+	return v.Kind() == reflect.Pointer && v.Pointer() == w.Pointer()
+}
+
 // carryOut starts and reloads; on an error it has undone what it started.
 func (s *Server) carryOut(ctx context.Context, cfg *Config, p plan) (next []*running, err error) {
+	f := s.front
+	if !f.same(cfg) {
+		if f, err = s.newFront(cfg.HTTP, cfg.ServerName); err != nil {
+			return nil, err
+		}
+	}
 	next = make([]*running, len(p.modules))
 	var started []*running
-	f := s.front
-	defer func() {
-		if err != nil {
-			if f != s.front {
-				f.abandon()
-			}
-			_ = s.stop(givenUp(ctx), started)
-		}
-	}()
-	begin := func(i int) error {
-		r, err := s.start(ctx, p.modules[i], i)
-		if err == nil {
-			next[i], started = r, append(started, r)
+	begin := func(i int) (err error) {
+		if next[i], err = s.start(ctx, p.modules[i], i); err == nil {
+			started = append(started, next[i])
 		}
 		return err
 	}
-	if !f.same(cfg) {
-		if f, err = s.newFront(cfg.HTTP, cfg.ServerName); err != nil {
-			f = s.front
-			return nil, err
+	for i, stays := range p.stays {
+		if stays == nil && err == nil {
+			err = begin(i)
 		}
 	}
-	for i := range p.modules {
-		if p.pair[i] == nil {
-			if err = begin(i); err != nil {
-				return nil, err
-			}
+	for i, stays := range p.stays { // last, what cannot be undone
+		if stays == nil || err != nil {
+			continue
+		}
+		if s.inPlace(stays, p.modules[i]) {
+			next[i] = stays
+		} else {
+			err = begin(i)
 		}
 	}
-	// Last, what cannot be undone.
-	for i, m := range p.modules {
-		r := p.pair[i]
-		if r == nil {
-			continue
+	if err != nil {
+		if f != s.front {
+			f.abandon()
 		}
-		rerr := guard(r.host.Logger, &s.panics, "reload of "+r.name, func() error {
-			return r.module.(Reloader).Reload(m)
-		})
-		if rerr == nil {
-			next[i] = r
-			continue
-		}
-		r.host.Logger.Info("restarted, for it does not reload in place", "err", rerr)
-		s.pool.addLeaving(r.name)
-		if err = begin(i); err != nil {
-			return nil, err
-		}
+		_ = s.stop(givenUp(ctx), started)
+		return nil, err
 	}
 	if f != s.front {
 		f.serve()
@@ -135,6 +127,21 @@ func (s *Server) carryOut(ctx context.Context, cfg *Config, p plan) (next []*run
 		s.front = f
 	}
 	return next, nil
+}
+
+// inPlace has a running module take the configuration of m, and tells whether it did.
+func (s *Server) inPlace(r *running, m Module) bool {
+	if identical(r.module, m) {
+		return true
+	}
+	err := guard(r.host.Logger, &s.panics, "reload of "+r.name, func() error {
+		return r.module.(Reloader).Reload(m)
+	})
+	if err != nil {
+		r.host.Logger.Info("restarted, for it does not reload in place", "err", err)
+		s.pool.addLeaving(r.name)
+	}
+	return err == nil
 }
 
 // retire shuts down what runs no longer.

@@ -222,6 +222,10 @@ func TestReload(t *testing.T) {
 	if got := s.Modules(); got[0] != Module(a2) || got[1] != Module(b) {
 		t.Error("modules", got)
 	}
+	if err := s.Reload(ctx, Config{}, a2, b); err != nil {
+		t.Fatal(err)
+	}
+	expect("reload with what runs", "")
 	// A failing start leaves everything as it was.
 	a3, c3 := newToy(j, "a", "127.0.0.1:0", "a3"), newToy(j, "c", "127.0.0.1:0", "c3")
 	c3.fail = errors.New("no luck")
