@@ -43,6 +43,9 @@ func OpenFile(path string) (*Output, error) {
 // Terminal tells whether lines go to a terminal, which shows colours.
 func (o *Output) Terminal() bool { return o.tty }
 
+// IsFile tells whether lines go to a file.
+func (o *Output) IsFile() bool { return o.path != "" }
+
 // Reopen opens the file anew, so that lines go to a new file once the old one was moved away. On an
 // error the old one stays in use. It does nothing for a stream.
 func (o *Output) Reopen() error {

@@ -1,0 +1,278 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/srsgo/srs/cmd/srsd/internal/apply"
+	"github.com/srsgo/srs/cmd/srsd/internal/cli"
+	"github.com/srsgo/srs/cmd/srsd/internal/conf"
+	"github.com/srsgo/srs/cmd/srsd/internal/daemon"
+	"github.com/srsgo/srs/cmd/srsd/internal/demo"
+	"github.com/srsgo/srs/cmd/srsd/internal/pithy"
+	"github.com/srsgo/srs/cmd/srsd/internal/srslog"
+	"github.com/srsgo/srs/protocol"
+)
+
+// process is a running srsd.
+type process struct {
+	load    conf.Options
+	console *slog.Logger
+	ready   *daemon.Ready
+	demo    bool
+
+	out   *srslog.Output
+	level slog.LevelVar
+	log   *slog.Logger
+	pid   *daemon.PIDFile // nil in a demo
+
+	parent int // with asprocess
+	cfg    atomic.Pointer[apply.Config]
+	srv    *protocol.Server
+}
+
+// run is the server's life. It gives the code to end with.
+func run(o conf.Options, console *slog.Logger, isDemo bool) int {
+	p := &process{load: pinned(o), console: console, demo: isDemo, ready: daemon.OpenReady()}
+	f, err := conf.Load(p.load)
+	if err == nil {
+		if start := f.StartErrors(); len(start) > 0 {
+			err = start
+		}
+	}
+	if err != nil {
+		p.ready.Fail(err.Error())
+		return logErrors(console, err)
+	}
+	if f.Daemon() && !isDemo && !p.ready.Child() {
+		return background(f, console)
+	}
+	if code := p.prepare(f); code != 0 {
+		return code
+	}
+	defer p.close()
+	if code := p.start(f); code != 0 {
+		return code
+	}
+	return p.serve()
+}
+
+// background leaves the server to a process of its own.
+func background(f *conf.File, console *slog.Logger) int {
+	if r := f.Root(); r.String("srs_log_tank") == "file" {
+		console.Info("srsd goes to the background, its log is " + filepath.Join(r.String("work_dir"), r.String("srs_log_file")))
+	}
+	said, code, err := daemon.Detach()
+	if err != nil {
+		console.Error(err.Error())
+		return codeOther
+	}
+	if code != 0 {
+		console.Error(said)
+	}
+	return code
+}
+
+// pinned reads relative paths from where the process was started, also after it went to work_dir and
+// is told to reload.
+func pinned(o conf.Options) conf.Options {
+	dir, err := os.Getwd()
+	if err != nil {
+		return o
+	}
+	o.ReadFile = func(name string) ([]byte, error) {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(dir, name)
+		}
+		return os.ReadFile(name)
+	}
+	return o
+}
+
+// fail tells why the start failed, where somebody reads it.
+func (p *process) fail(code int, err error) int {
+	text := describe(code) + " : " + err.Error()
+	if p.log != nil {
+		p.log.Error(describe(code), "err", err)
+	}
+	if p.out == nil || p.out.IsFile() {
+		p.console.Error(text)
+	}
+	p.ready.Fail(text)
+	return code
+}
+
+// prepare makes the process what the configuration wants: its directory, log and pid file.
+func (p *process) prepare(f *conf.File) int {
+	r := f.Root()
+	if dir := r.String("work_dir"); dir != "" {
+		if err := os.Chdir(dir); err != nil {
+			return p.fail(codeOther, fmt.Errorf("work_dir: %w", err))
+		}
+	}
+	if err := p.openLog(f); err != nil {
+		return p.fail(codeOther, err)
+	}
+	if p.demo {
+		return 0
+	}
+	pid, err := daemon.LockPID(r.String("pid"))
+	if errors.Is(err, daemon.ErrRunning) {
+		return p.fail(codeRunning, err)
+	}
+	if err != nil {
+		return p.fail(codeOther, err)
+	}
+	p.pid = pid
+	if r.Bool("asprocess") {
+		if p.parent = os.Getppid(); p.parent == 1 {
+			return p.fail(codeOrphaned, errors.New("asprocess: there is no parent process to follow"))
+		}
+	}
+	return 0
+}
+
+func (p *process) openLog(f *conf.File) (err error) {
+	r := f.Root()
+	if r.String("srs_log_tank") == "file" {
+		if p.out, err = srslog.OpenFile(r.String("srs_log_file")); err != nil {
+			return err
+		}
+	} else {
+		p.out = srslog.NewOutput(os.Stdout)
+	}
+	p.setLevel(f)
+	p.log = slog.New(srslog.NewFormat(r.String("log_format"), p.out, srslog.Options{
+		Level: &p.level, UTC: r.Bool("utc_time"), Color: p.out.Terminal,
+	}))
+	slog.SetDefault(p.log)
+	return nil
+}
+
+func (p *process) setLevel(f *conf.File) {
+	p.level.Set(srslog.ParseLevel(f.Root().String("srs_log_level"), f.Root().String("srs_log_level_v2")))
+}
+
+// start brings the server up.
+func (p *process) start(f *conf.File) int {
+	r := f.Root()
+	attrs := []any{"pid", os.Getpid(), "cpus", runtime.GOMAXPROCS(0), "go", runtime.Version()}
+	if p.pid != nil {
+		id, err := daemon.ServerID(r.String("server_id"), r.String("pid"))
+		if err != nil {
+			p.log.Warn(err.Error())
+		}
+		attrs = append(attrs, "server", id)
+	}
+	if f.Path() != "" {
+		attrs = append(attrs, "config", f.Path())
+	}
+	p.log.Info(cli.Signature+" starts", attrs...)
+	p.warn(f)
+	cfg, err := apply.New(f, p.log, nil)
+	if err != nil {
+		return p.fail(codeOther, err)
+	}
+	p.srv = protocol.NewServer(cfg.Server(), p.modules(cfg)...)
+	p.srv.Hub().SetSettings(cfg.Settings)
+	p.cfg.Store(cfg)
+	if err := p.srv.Start(context.Background()); err != nil {
+		code := codeOther
+		if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EADDRNOTAVAIL) {
+			code = codeListen
+		}
+		return p.fail(code, err)
+	}
+	p.log.Info("the server is up")
+	p.ready.Done()
+	return 0
+}
+
+// warn tells what the configuration has that the operator should know of.
+func (p *process) warn(f *conf.File) {
+	for _, w := range f.Warnings() {
+		p.log.Warn(w.String())
+	}
+	for _, text := range apply.Warnings(f) {
+		p.log.Warn(text)
+	}
+}
+
+func (p *process) modules(cfg *apply.Config) []protocol.Module {
+	list := cfg.Modules()
+	if p.demo {
+		list = append(list, demo.New(demo.Config{Addresses: demo.AddressesOf(cfg.File().Root()), Out: p.out}))
+	}
+	return list
+}
+
+func (p *process) close() {
+	if p.pid != nil {
+		_ = p.pid.Close()
+	}
+	_ = p.out.Close()
+}
+
+// serve does what signals ask for until one ends the server.
+func (p *process) serve() int {
+	signals, stop := daemon.Signals()
+	defer stop()
+	printer := pithy.Start(p.srv.Hub(), p.log, pithySource{&p.cfg})
+	defer printer.Stop()
+	orphaned, enough := p.followParent()
+	defer enough()
+	for {
+		select {
+		case s := <-signals:
+			if p.handle(daemon.KindOf(s), signals) {
+				p.log.Info("srsd ended")
+				return 0
+			}
+		case <-orphaned:
+			p.log.Error(describe(codeOrphaned) + " : asprocess: the parent process is gone")
+			p.stop()
+			return codeOrphaned
+		}
+	}
+}
+
+// followParent gives a channel that tells when the parent is another one, which SRS asks each second.
+func (p *process) followParent() (gone <-chan struct{}, stop func()) {
+	if p.parent == 0 {
+		return nil, func() {}
+	}
+	ch, end := make(chan struct{}), make(chan struct{})
+	go func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-end:
+				return
+			case <-tick.C:
+				if os.Getppid() != p.parent {
+					close(ch)
+					return
+				}
+			}
+		}
+	}()
+	return ch, func() { close(end) }
+}
+
+// pithySource gives pithy what the configuration of the moment says.
+type pithySource struct{ cfg *atomic.Pointer[apply.Config] }
+
+func (s pithySource) Interval() time.Duration {
+	return s.cfg.Load().File().Root().Duration("pithy_print_ms")
+}
+
+func (s pithySource) Vhost(name string) apply.Pithy { return s.cfg.Load().Pithy(name) }

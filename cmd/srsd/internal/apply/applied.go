@@ -1,0 +1,49 @@
+package apply
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/srsgo/srs/cmd/srsd/internal/conf"
+)
+
+// applied lists the paths of all directives that srsd acts upon; the rest of the schema is known
+// only. The values of a stream_caster count for the kinds in casters.
+var applied = []string{
+	// The process: packages app, daemon and srslog.
+	"server_id", "pid", "srs_log_tank", "srs_log_level", "srs_log_level_v2", "srs_log_file", "log_format",
+	"daemon", "utc_time", "pithy_print_ms", "work_dir", "asprocess", "in_docker", "disable_daemon_for_docker",
+	"grace_start_wait", "grace_final_wait", "force_grace_quit", "is_full",
+
+	// The server and its modules: server.go.
+	"listen", "chunk_size", "max_connections",
+	"rtmps.enabled", "rtmps.listen", "rtmps.key", "rtmps.cert",
+	"http_server.enabled", "http_server.listen", "http_server.crossdomain",
+	"http_server.https.enabled", "http_server.https.listen", "http_server.https.key", "http_server.https.cert",
+	"stream_caster.enabled", "stream_caster.caster", "stream_caster.listen", "stream_caster.output",
+
+	// The vhosts: vhost.go.
+	"vhost.enabled", "vhost.chunk_size", "vhost.in_ack_size", "vhost.out_ack_size",
+	"vhost.min_latency", "vhost.tcp_nodelay",
+	"vhost.play.gop_cache", "vhost.play.gop_cache_max_frames", "vhost.play.queue_length", "vhost.play.time_jitter",
+	"vhost.play.mix_correct", "vhost.play.atc", "vhost.play.mw_latency", "vhost.play.mw_msgs",
+	"vhost.play.send_min_interval", "vhost.play.reduce_sequence_header",
+	"vhost.publish.mr", "vhost.publish.mr_latency", "vhost.publish.firstpkt_timeout",
+	"vhost.publish.normal_timeout", "vhost.publish.kickoff_for_idle",
+	"vhost.http_remux.enabled", "vhost.http_remux.mount", "vhost.http_remux.drop_if_not_match",
+	"vhost.http_remux.has_audio", "vhost.http_remux.has_video", "vhost.http_remux.guess_has_av",
+}
+
+// casters are the kinds of stream_caster that work.
+var casters = []string{"flv"}
+
+// Applied says whether srsd acts upon what a configuration sets there.
+func Applied(u conf.Use) bool {
+	if strings.HasPrefix(u.Path, "stream_caster.") && !slices.Contains(casters, u.Caster) {
+		return false
+	}
+	return slices.Contains(applied, u.Path)
+}
+
+// Paths lists what Applied knows, for tests and documentation.
+func Paths() []string { return slices.Clone(applied) }

@@ -1,0 +1,171 @@
+package apply
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"sync/atomic"
+
+	"github.com/srsgo/srs/cmd/srsd/internal/cli"
+	"github.com/srsgo/srs/cmd/srsd/internal/conf"
+	"github.com/srsgo/srs/flv"
+	"github.com/srsgo/srs/protocol"
+	"github.com/srsgo/srs/protocol/amf"
+	"github.com/srsgo/srs/rtmp"
+	"github.com/srsgo/srs/stream"
+)
+
+// URL is where srsd comes from.
+const URL = "https://github.com/srsgo/srs"
+
+// Config is a configuration as the library takes it. It never changes.
+type Config struct {
+	file   *conf.File
+	vhosts map[string]vhost // those that are enabled
+	server protocol.Config
+
+	tls  *tls.Config            // of RTMPS; nil without it
+	pair *protocol.CertReloader // likewise
+	live *certificate           // what is served, by this and all reloaded ones
+}
+
+// certificate is that of RTMPS now. It is behind a pointer since the listener, which a reload leaves
+// open, has its tls.Config for good, and a reload may name other files.
+type certificate struct {
+	atomic.Pointer[protocol.CertReloader]
+}
+
+func (c *certificate) get(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return c.Load().GetCertificate(h)
+}
+
+// New maps a configuration. old is the one that a reload replaces, nil for none. The error is a
+// certificate that cannot be read.
+func New(f *conf.File, logger *slog.Logger, old *Config) (*Config, error) {
+	c := &Config{file: f, vhosts: map[string]vhost{}, live: &certificate{}}
+	if old != nil {
+		c.live = old.live
+	}
+	set := protocol.VhostSet{}
+	for _, v := range f.Vhosts() {
+		set[v.Name] = v.Enabled
+		if v.Enabled {
+			c.vhosts[v.Name] = readVhost(v)
+		}
+	}
+	r := f.Root()
+	c.server = protocol.Config{
+		Logger: logger, Vhosts: set, HTTP: httpListeners(r), ServerName: cli.Signature, MaxConns: r.Int("max_connections"),
+	}
+	if r.Bool("rtmps.enabled") {
+		pair, err := protocol.NewCertReloader(r.String("rtmps.cert"), r.String("rtmps.key"), logger)
+		if err != nil {
+			file, line := r.Line("rtmps.cert")
+			return nil, fmt.Errorf("%s: rtmps: %w", at(file, line), err)
+		}
+		c.pair, c.tls = pair, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.live.get}
+		c.live.CompareAndSwap(nil, pair)
+	}
+	return c, nil
+}
+
+// Commit makes the certificate of c the one that is served. It is called once a reload went well.
+func (c *Config) Commit() {
+	if c.pair != nil {
+		c.live.Store(c.pair)
+	}
+}
+
+// File is the configuration that this was made of.
+func (c *Config) File() *conf.File { return c.file }
+
+// Server is the configuration of the server.
+func (c *Config) Server() protocol.Config { return c.server }
+
+// Settings gives what is set for a stream; it is what stream.Hub.SetSettings takes. The error of a
+// vhost that does not exist or is disabled wraps stream.ErrNotFound.
+func (c *Config) Settings(k stream.Key) (stream.Settings, error) {
+	v, ok := c.vhosts[k.Vhost]
+	if !ok {
+		return stream.Settings{}, fmt.Errorf("%w: %.100q", protocol.ErrVhost, k.Vhost)
+	}
+	return v.settings, nil
+}
+
+// Pithy gives what is shown of a vhost in periodic lines.
+func (c *Config) Pithy(name string) Pithy { return c.vhosts[name].pithy }
+
+// Modules makes the modules, for a start or a reload.
+func (c *Config) Modules() []protocol.Module {
+	list := []protocol.Module{rtmp.New(c.rtmp())}
+	for _, f := range c.flv() {
+		list = append(list, flv.New(f))
+	}
+	return list
+}
+
+// httpListeners are those for streams. HTTP and HTTPS have one name, and so the same routes.
+func httpListeners(r *conf.Scope) []protocol.HTTPListener {
+	if !r.Bool("http_server.enabled") {
+		return nil
+	}
+	noCORS := !r.Bool("http_server.crossdomain")
+	list := []protocol.HTTPListener{{Name: "http", Listen: []string{r.Addr("http_server.listen")}, NoCORS: noCORS}}
+	if r.Bool("http_server.https.enabled") {
+		list = append(list, protocol.HTTPListener{
+			Name: "http", Listen: []string{r.Addr("http_server.https.listen")}, NoCORS: noCORS,
+			CertFile: r.String("http_server.https.cert"), KeyFile: r.String("http_server.https.key"),
+		})
+	}
+	return list
+}
+
+func (c *Config) rtmp() rtmp.Config {
+	r := c.file.Root()
+	x := rtmp.Config{
+		Listen:    append([]string{}, r.Addrs("listen")...), // not nil: without a value there is no port
+		ChunkSize: r.Int("chunk_size"),
+		Vhost:     func(name string) rtmp.Vhost { return c.vhosts[name].rtmp },
+		// In the order of SRS, as some clients show them so.
+		ServerInfo: []amf.Field{
+			{Name: "srs_sig", Value: "SRS"},
+			{Name: "srs_server", Value: cli.Signature},
+			{Name: "srs_license", Value: "MIT"},
+			{Name: "srs_url", Value: URL},
+			{Name: "srs_version", Value: cli.Version},
+			{Name: "srs_authors", Value: ""},
+			{Name: "srs_pid", Value: float64(os.Getpid())},
+		},
+		MetaData: []stream.Field{{Name: "server", Value: cli.Signature}, {Name: "server_version", Value: cli.Version}},
+	}
+	if c.tls != nil {
+		x.ListenTLS, x.TLS = r.Addrs("rtmps.listen"), c.tls
+	}
+	return x
+}
+
+// flv gives the module that plays, with the first stream_caster of the kind, and one module for
+// each further caster.
+func (c *Config) flv() []flv.Config {
+	list := []flv.Config{{Vhost: func(name string) flv.Remux { return c.vhosts[name].remux }}}
+	for i, s := range c.casters("flv") {
+		in := flv.Ingest{Listen: []string{s.Addr("listen")}, Output: s.String("output")}
+		if i == 0 {
+			list[0].Ingest = in
+			continue
+		}
+		list = append(list, flv.Config{
+			Name: fmt.Sprintf("flv%d", i+1), Vhost: func(string) flv.Remux { return flv.Remux{} }, Ingest: in,
+		})
+	}
+	return list
+}
+
+// casters are the enabled ones of a kind that have a port.
+func (c *Config) casters(kind string) []*conf.Scope {
+	return slices.DeleteFunc(c.file.Root().Blocks("stream_caster"), func(s *conf.Scope) bool {
+		return !s.Bool("enabled") || s.String("caster") != kind || s.Addr("listen") == ""
+	})
+}

@@ -1,0 +1,106 @@
+package demo
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/srsgo/srs/cmd/srsd/internal/cli"
+	"github.com/srsgo/srs/cmd/srsd/internal/conf"
+)
+
+// defaults are the variables that make a demo's configuration where the environment has no others.
+var defaults = []string{
+	"SRS_LISTEN=1935", "SRS_HTTP_SERVER_ENABLED=on", "SRS_HTTP_SERVER_LISTEN=8080",
+	"SRS_VHOST_HTTP_REMUX_ENABLED=on", "SRS_DAEMON=off",
+}
+
+// Environ adds what a demo needs to an environment that does not say otherwise.
+func Environ(have []string) []string {
+	out := slices.Clone(have)
+	for _, d := range defaults {
+		name, _, _ := strings.Cut(d, "=")
+		if os.Getenv(name) == "" {
+			out = append([]string{d}, out...) // before an empty one: the first of a name counts
+		}
+	}
+	return out
+}
+
+// Addresses are where a demo plays, as host:port; empty for what is off.
+type Addresses struct {
+	RTMP, RTMPS, HTTP, HTTPS string
+}
+
+// AddressesOf gives those of a configuration, for somebody on the same machine.
+func AddressesOf(r *conf.Scope) Addresses {
+	a := Addresses{RTMP: first(r.Addrs("listen"))}
+	if r.Bool("rtmps.enabled") {
+		a.RTMPS = first(r.Addrs("rtmps.listen"))
+	}
+	if r.Bool("http_server.enabled") {
+		a.HTTP = local(r.Addr("http_server.listen"))
+	}
+	if r.Bool("http_server.https.enabled") {
+		a.HTTPS = local(r.Addr("http_server.https.listen"))
+	}
+	return a
+}
+
+func first(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return local(list[0])
+}
+
+// local gives the address at which a listener is reached from the same machine.
+func local(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return ""
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// url makes one without a port that the scheme has anyway.
+func url(scheme, addr, path string) string {
+	usual := map[string]string{"rtmp": ":1935", "http": ":80", "ws": ":80", "https": ":443", "wss": ":443", "rtmps": ":443"}
+	return scheme + "://" + strings.TrimSuffix(addr, usual[scheme]) + path
+}
+
+// Text tells where the stream plays, and how.
+func (a Addresses) Text() string {
+	var b strings.Builder
+	path := "/" + App + "/" + Name
+	fmt.Fprintf(&b, "\nsrsd %s publishes a built-in clip as %s/%s. It plays at:\n\n", cli.Version, App, Name)
+	row := func(what, command string) { fmt.Fprintf(&b, "  %-12s %s\n", what, command) }
+	if a.HTTP != "" {
+		row("Browser", url("http", a.HTTP, "/"))
+	}
+	for _, x := range []struct{ what, scheme, addr, ext string }{
+		{"RTMP", "rtmp", a.RTMP, ""}, {"RTMPS", "rtmps", a.RTMPS, ""},
+		{"HTTP-FLV", "http", a.HTTP, ".flv"}, {"HTTPS-FLV", "https", a.HTTPS, ".flv"},
+	} {
+		if x.addr != "" {
+			row(x.what, "ffplay "+url(x.scheme, x.addr, path+x.ext))
+		}
+	}
+	if a.HTTP != "" { // ffplay has no WebSockets
+		row("WS-FLV", url("ws", a.HTTP, path+".flv")+"   in a browser: "+url("http", a.HTTP, "/?ws"))
+	}
+	if a.RTMP != "" {
+		fmt.Fprintf(&b, "\nPublish a file of yours as %s/mine:\n\n", App)
+		fmt.Fprintf(&b, "  ffmpeg -re -i FILE -c:v libx264 -c:a aac -f flv %s\n", url("rtmp", a.RTMP, "/"+App+"/mine"))
+		if a.HTTP != "" {
+			fmt.Fprintf(&b, "  ffplay %s\n", url("http", a.HTTP, "/"+App+"/mine.flv"))
+		}
+	}
+	b.WriteString("\nCtrl-C ends it.\n\n")
+	return b.String()
+}
