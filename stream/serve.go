@@ -43,6 +43,7 @@ type server struct {
 	array    [6][]byte
 	frame    [16]byte
 	trailer  []byte
+	injected int  // bytes in bufs[1] that were injected
 	started  bool // the format's start was sent
 	joined   bool // has its place in the wire
 	caughtUp bool // has been at its end
@@ -178,8 +179,10 @@ func (s *server) serveShared() error {
 	for p.ctx.Err() == nil && !p.done.Load() {
 		s.array[0] = nil
 		s.bufs = s.array[:1] // the first is for Format.Frame
+		s.injected = 0
 		if b := p.takeInjected(); b != nil {
 			s.bufs = append(s.bufs, b)
+			s.injected = len(b)
 		}
 		paused := p.paused.Load()
 		records, media := 0, 0
@@ -309,16 +312,23 @@ func (s *server) skipDisposable(pos uint64) uint64 {
 // taking bytes.
 func (s *server) write(media bool) error {
 	if f := s.f; f.Frame != nil {
-		n := 0
+		n := -s.injected
 		for _, b := range s.bufs {
 			n += len(b)
 		}
-		s.array[0] = f.Frame(s.frame[:0], n)
-		if f.Trailer != "" {
-			if s.trailer == nil {
-				s.trailer = []byte(f.Trailer)
+		if n == 0 {
+			s.bufs = s.bufs[1:]
+		} else {
+			s.bufs[0] = f.Frame(s.frame[:0], n)
+			if s.injected > 0 { // which is no part of what is framed
+				s.bufs[0], s.bufs[1] = s.bufs[1], s.bufs[0]
 			}
-			s.bufs = append(s.bufs, s.trailer)
+			if f.Trailer != "" {
+				if s.trailer == nil {
+					s.trailer = []byte(f.Trailer)
+				}
+				s.bufs = append(s.bufs, s.trailer)
+			}
 		}
 	} else {
 		s.bufs = s.bufs[1:]
@@ -400,8 +410,10 @@ func (s *server) servePrivate(c *viewerClock) error {
 	for p.ctx.Err() == nil && !p.done.Load() {
 		s.array[0] = nil
 		s.bufs = s.array[:1]
+		s.injected = 0
 		if b := p.takeInjected(); b != nil {
 			s.bufs = append(s.bufs, b)
+			s.injected = len(b)
 		}
 		paused := p.paused.Load()
 		if !paused {
