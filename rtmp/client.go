@@ -190,6 +190,9 @@ func dial(ctx context.Context, cfg *ClientConfig, t target, publish bool) (*clie
 	defer cancel()
 	nc, err := connectTo(ctx, cfg, t)
 	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return nil, err
 	}
 	c := newClientConn(nc, cfg, t, publish)

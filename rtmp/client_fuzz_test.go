@@ -61,6 +61,12 @@ func FuzzClient(f *testing.F) {
 	f.Add(appendCommand(nil, csReply, 0, 0, "_error", 1.0, nil, amf.Object{{Name: "code", Value: rejected}, redirectTo("rtmp://h/a", "")}))
 	greeting := append([]byte{3}, make([]byte, 2*1536)...)
 	f.Fuzz(func(t *testing.T, b []byte) {
+		start := time.Now()
+		defer func() {
+			if d := time.Since(start); d > 4*time.Second {
+				t.Errorf("took %v", d)
+			}
+		}()
 		cfg := &ClientConfig{Timeout: 5 * time.Second, Dialer: func(context.Context, string, string) (net.Conn, error) {
 			return tape{io.MultiReader(bytes.NewReader(greeting), bytes.NewReader(b))}, nil
 		}}

@@ -38,7 +38,7 @@ func (c *clientConn) startPlay() error {
 			return false, s
 		case cmd.name != "onStatus":
 			return false, nil
-		case s.Level == "error" || s.notFound():
+		case s.fatal():
 			return false, s
 		}
 		return s.Code == playStart, nil
@@ -180,7 +180,7 @@ func (p *PlayConn) command(cmd *command) error {
 	case "NetStream.Play.UnpublishNotify", "NetStream.Play.Stop", "NetStream.Play.Complete":
 		return io.EOF
 	}
-	if s.Level == "error" || s.notFound() {
+	if s.fatal() {
 		return s
 	}
 	return nil

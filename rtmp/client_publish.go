@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -46,7 +45,7 @@ func (c *clientConn) startPublish() error {
 			return false, s
 		case cmd.name != "onStatus" && cmd.name != "onFCPublish":
 			return false, nil
-		case s.Level == "error" || s.busy():
+		case s.fatal():
 			return false, s
 		}
 		return cmd.name == "onStatus" && s.Code == publishStart, nil
@@ -116,15 +115,14 @@ func (p *PublishConn) listen() error {
 	}
 }
 
-// ends tells whether a status ends the publication. A failed recording does not.
+// ends tells whether a status ends the publication.
 func (p *PublishConn) ends(s *StatusError) bool {
 	select {
 	case <-p.done:
 		return false // answers to our own end
 	default:
 	}
-	return s.Level == "error" && !strings.HasPrefix(s.Code, "NetStream.Record.") ||
-		s.busy() || s.Code == "NetStream.Unpublish.Success"
+	return s.fatal() || s.Code == "NetStream.Unpublish.Success"
 }
 
 // WritePacket sends a packet, and before it the tracks where they have changed. It blocks

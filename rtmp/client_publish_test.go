@@ -105,11 +105,11 @@ func TestClientPublishWrites(t *testing.T) {
 			require.NoError(t, p.WritePacket(q))
 		}
 		<-arrived
-		want := int64(len(packets))
-		if window > 0 {
-			want = 1
+		if n := writes.Load() - before; window == 0 {
+			require.EqualValues(t, len(packets), n)
+		} else {
+			require.LessOrEqual(t, n, int64(3)) // one, where the machine is not busy
 		}
-		require.Equal(t, want, writes.Load()-before)
 		require.NoError(t, p.Close())
 	}
 }
@@ -168,6 +168,7 @@ func TestClientPublishEnds(t *testing.T) {
 			base := fakeServer(t, func(f *fakeConn) {
 				f.publishes()
 				f.status("error", "NetStream.Record.Failed") // not the stream's end
+				f.status("error", "NetConnection.Call.Failed")
 				f.status("status", "NetStream.Whatever")
 				_, _ = f.r.ReadMessage()
 				c.end(f)

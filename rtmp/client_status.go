@@ -78,6 +78,13 @@ func (e *StatusError) notFound() bool {
 	return false
 }
 
+// fatal tells an error that ends the session from one that does not: a call that the
+// server does not know, a recording that failed.
+func (e *StatusError) fatal() bool {
+	return e.Level == "error" && !strings.HasPrefix(e.Code, "NetConnection.Call.") &&
+		!strings.HasPrefix(e.Code, "NetStream.Record.") || e.busy() || e.notFound()
+}
+
 func (e *StatusError) redirects() bool { return e.location() != "" }
 
 // location prefers the whole URL, as SRS's own clients do: the other one lacks the
