@@ -22,6 +22,7 @@ type Player struct {
 	packets *Cursor[Packet] // under stream.mu when set
 	wire    *wire           // likewise
 	view    *Cursor[record]
+	fast    *fastPath // likewise
 
 	gap    bool // packets are missing before the next one
 	paused atomic.Bool
@@ -250,6 +251,9 @@ func (p *Player) takeInjected() []byte {
 func (p *Player) wake() {
 	p.stream.mu.Lock()
 	defer p.stream.mu.Unlock()
+	if p.fast != nil {
+		p.fast.attend()
+	}
 	if p.view != nil {
 		p.view.Interrupt()
 	}

@@ -47,6 +47,9 @@ type server struct {
 	started  bool // the format's start was sent
 	joined   bool // has its place in the wire
 	caughtUp bool // has been at its end
+
+	fast *fastPath // nil where a sender cannot write for the viewer
+	left bool      // bufs hold the rest of what a sender wrote
 }
 
 // Serve writes the stream to w in format f until the player, the publication (unless
@@ -66,7 +69,9 @@ func (p *Player) Serve(w Writer, f *Format) error {
 	if jitter == JitterFull || jitter == JitterZero {
 		err = s.servePrivate(&viewerClock{full: jitter == JitterFull})
 	} else if err = p.attach(f); err == nil {
+		s.openFast()
 		err = s.serveShared()
+		s.closeFast()
 	}
 	switch {
 	case errors.Is(err, io.EOF):
@@ -177,6 +182,11 @@ func (s *Stream) mayJoin(p *Packet) bool {
 func (s *server) serveShared() error {
 	p := s.p
 	for p.ctx.Err() == nil && !p.done.Load() {
+		if s.left {
+			if err := s.write(true); err != nil {
+				return err
+			}
+		}
 		s.array[0] = nil
 		s.bufs = s.array[:1] // the first is for Format.Frame
 		s.injected = 0
@@ -200,6 +210,10 @@ func (s *server) serveShared() error {
 			p.count(records, media)
 		case paused:
 			<-p.view.signal
+		case records == 0 && s.joined && s.fast != nil:
+			if err := s.park(); err != nil {
+				return err
+			}
 		case records == 0:
 			p.view.wait(nil)
 		}
@@ -308,9 +322,8 @@ func (s *server) skipDisposable(pos uint64) uint64 {
 	return pos
 }
 
-// write sends what is gathered, however long that takes a slow viewer that keeps
-// taking bytes.
-func (s *server) write(media bool) error {
+// frameBufs puts around what is gathered what the viewer's transport wants.
+func (s *server) frameBufs() {
 	if f := s.f; f.Frame != nil {
 		n := -s.injected
 		for _, b := range s.bufs {
@@ -332,6 +345,16 @@ func (s *server) write(media bool) error {
 		}
 	} else {
 		s.bufs = s.bufs[1:]
+	}
+}
+
+// write sends what is gathered, however long that takes a slow viewer that keeps
+// taking bytes.
+func (s *server) write(media bool) error {
+	if s.left {
+		s.left = false // framed already
+	} else {
+		s.frameBufs()
 	}
 	if err := s.space(media); err != nil {
 		return err

@@ -144,6 +144,7 @@ func (s *Stream) retain(now time.Time) {
 		}
 	}
 	for _, w := range s.wires.active {
+		w.slabSize = int(min(max(s.rate.Load()*slabTime, slabSize), maxSlabSize))
 		s.retainWire(w)
 	}
 }

@@ -39,7 +39,13 @@ type wireKey struct {
 	key  any
 }
 
-const slabSize = 64 << 10
+// A slab holds about slabTime of the stream: a write that crosses two costs more than
+// one that does not.
+const (
+	slabSize    = 64 << 10
+	maxSlabSize = 512 << 10
+	slabTime    = 4 // s
+)
 
 // slab is a block of shared wire bytes. What lies before the end of a flushed record
 // is never written again.
@@ -76,18 +82,20 @@ type wire struct {
 	err    error         // why it could not be filled; read after ready
 
 	// Under the stream's lock.
-	slab    *slab
-	buf     []byte   // what is used of slab.mem
-	recs    []record // block of records, so that they are not allocated one by one
-	tracks  *Tracks
-	owed    bool // the format left a key packet out: viewers join at the next one
-	bytes   int  // in retained slabs, about
-	viewers int
-	idle    time.Time // when the last viewer left
+	slab     *slab
+	buf      []byte // what is used of slab.mem
+	slabSize int
+	recs     []record // block of records, so that they are not allocated one by one
+	tracks   *Tracks
+	owed     bool // the format left a key packet out: viewers join at the next one
+	bytes    int  // in retained slabs, about
+	senders  senders
+	viewers  int
+	idle     time.Time // when the last viewer left
 }
 
 func newWire(f *Format) *wire {
-	return &wire{format: f, ring: NewRing[record](1 << 16), enc: f.New(), ready: make(chan struct{})}
+	return &wire{format: f, ring: NewRing[record](1 << 16), enc: f.New(), slabSize: slabSize, ready: make(chan struct{})}
 }
 
 // append encodes a packet at the end of the log, and before it the tracks if they are
@@ -146,7 +154,7 @@ func (w *wire) finish(rec record, key bool, b []byte, p *Packet) {
 // that every write carries whole records.
 func (w *wire) room(size int) {
 	if w.slab == nil || cap(w.buf)-len(w.buf) < size {
-		w.newSlab(make([]byte, max(slabSize, size)))
+		w.newSlab(make([]byte, max(w.slabSize, size)))
 	}
 }
 

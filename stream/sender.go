@@ -1,0 +1,261 @@
+package stream
+
+import (
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// A viewer on a plain TCP connection that keeps up has its bytes written by a sender: one
+// goroutine per core and wire, which on each flush goes through its viewers and writes to
+// each without blocking. That saves waking a goroutine per viewer, and with it most of
+// what a write costs outside the kernel. The viewer's own goroutine sleeps meanwhile, and
+// takes over whenever something does not go smoothly: the socket is full, the viewer was
+// lapped, something is to be injected, it is paused, or it ends.
+
+// Who owns a viewer's state (its server).
+const (
+	ownSelf   = iota // its own goroutine
+	ownNobody        // parked: a sender may take it
+	ownSender        // a sender is writing
+	ownDead          // Serve has returned
+)
+
+// fastPath is what a sender and a viewer's goroutine share.
+type fastPath struct {
+	server    *server
+	owner     atomic.Int32
+	attention atomic.Bool // something waits for the viewer's own goroutine
+	raw       syscall.RawConn
+	try       func(fd uintptr) bool // writes bufs, made once
+	err       error                 // of try
+	sender    *sender
+}
+
+// attend makes the viewer's goroutine look up, from any goroutine.
+func (f *fastPath) attend() {
+	f.attention.Store(true)
+	f.takeBack()
+}
+
+func (f *fastPath) takeBack() {
+	if f.owner.CompareAndSwap(ownNobody, ownSelf) {
+		f.server.p.view.Interrupt()
+	}
+}
+
+// openFast prepares the fast path where the writer is a TCP connection.
+func (s *server) openFast() {
+	c, ok := s.w.(*net.TCPConn)
+	if !ok || s.interval > 0 || !canTry {
+		return
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return
+	}
+	f := &fastPath{server: s, raw: raw}
+	f.try = func(fd uintptr) bool {
+		var n int
+		n, f.err = tryWrite(fd, s.bufs)
+		s.advance(n)
+		return true
+	}
+	s.fast = f
+	st := s.p.stream
+	st.mu.Lock()
+	s.p.fast = f
+	st.mu.Unlock()
+	s.p.wire.senders.add(s.p.wire.ring, f)
+}
+
+func (s *server) closeFast() {
+	if f := s.fast; f != nil {
+		f.owner.Store(ownDead)
+		f.sender.removed()
+	}
+}
+
+// park leaves the viewer to its sender until something needs its own goroutine.
+func (s *server) park() error {
+	f := s.fast
+	if !s.deadline.IsZero() {
+		s.deadline = time.Time{} // or it would end a sender's write later
+		if err := s.w.SetWriteDeadline(s.deadline); err != nil {
+			return err
+		}
+	}
+	f.owner.Store(ownNobody)
+	// What came between the last look and the line above has passed the sender by.
+	if !(f.attention.Load() || s.p.view.ready()) || !f.owner.CompareAndSwap(ownNobody, ownSelf) {
+		for f.owner.Load() != ownSelf {
+			<-s.p.view.signal
+		}
+	}
+	f.attention.Store(false)
+	return nil
+}
+
+// advance takes n bytes from what is gathered.
+func (s *server) advance(n int) {
+	for len(s.bufs) > 0 && n >= len(s.bufs[0]) {
+		n -= len(s.bufs[0])
+		s.bufs[0] = nil
+		s.bufs = s.bufs[1:]
+	}
+	if n > 0 {
+		s.bufs[0] = s.bufs[0][n:]
+	}
+}
+
+// send is a sender's turn with one viewer.
+func (f *fastPath) send() {
+	if !f.owner.CompareAndSwap(ownNobody, ownSender) {
+		return
+	}
+	s := f.server
+	ok := !f.attention.Load() && s.sendReady(f)
+	if !ok {
+		f.owner.Store(ownSelf)
+		s.p.view.Interrupt()
+		return
+	}
+	f.owner.Store(ownNobody)
+	if f.attention.Load() {
+		f.takeBack()
+	}
+}
+
+// sendReady writes what is ready; false leaves the viewer to its own goroutine, with the
+// rest in bufs.
+func (s *server) sendReady(f *fastPath) bool {
+	s.array[0] = nil
+	s.bufs = s.array[:1]
+	records, media, err := s.gather()
+	if len(s.bufs) > 1 {
+		s.frameBufs()
+		if werr := f.raw.Write(f.try); werr != nil {
+			f.err = werr
+		}
+		s.left = len(s.bufs) > 0
+		s.p.count(records, media)
+	}
+	return err == nil && f.err == nil && !s.left && s.joined
+}
+
+// senders are a wire's sender goroutines, each with a share of the viewers.
+type senders struct {
+	mu   sync.Mutex
+	list []*sender
+}
+
+type sender struct {
+	owner   *senders
+	cursor  *Cursor[record] // follows the flushes
+	viewers []*fastPath     // the goroutine's own
+
+	mu      sync.Mutex
+	joining []*fastPath
+	count   int // viewers that live
+	dead    int // viewers that left and are still in the list
+	running bool
+}
+
+// add gives a viewer to the sender with the fewest.
+func (ss *senders) add(r *Ring[record], f *fastPath) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if ss.list == nil {
+		for range runtime.GOMAXPROCS(0) {
+			ss.list = append(ss.list, &sender{owner: ss, cursor: r.Cursor(Live)})
+		}
+	}
+	least := ss.list[0]
+	for _, s := range ss.list {
+		if s.size() < least.size() {
+			least = s
+		}
+	}
+	f.sender = least
+	least.mu.Lock()
+	defer least.mu.Unlock()
+	least.joining = append(least.joining, f)
+	least.count++
+	if !least.running {
+		least.running = true
+		go least.run()
+	}
+}
+
+func (s *sender) size() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count
+}
+
+// removed is told of each viewer that left. Lists are cleaned when the sender runs; where
+// nothing is ever sent, it is woken for that.
+func (s *sender) removed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count--
+	s.dead++
+	if s.count == 0 || s.dead > 64 && s.dead > s.count {
+		s.cursor.Interrupt()
+	}
+}
+
+// yieldEvery is after how many writes a sender lets others have the core: a crowd must
+// not hold up other streams.
+const yieldEvery = 32
+
+// run is the sender's goroutine. It ends with its last viewer.
+func (s *sender) run() {
+	r := s.cursor.ring
+	for {
+		if !s.collect() {
+			return
+		}
+		s.cursor.pos.Store(r.flushed.Load())
+		ended := r.end.Load() != nil
+		live := s.viewers[:0]
+		for i, f := range s.viewers {
+			if f.owner.Load() == ownDead {
+				continue
+			}
+			f.send()
+			live = append(live, f)
+			if i%yieldEvery == yieldEvery-1 {
+				runtime.Gosched()
+			}
+		}
+		clear(s.viewers[len(live):])
+		s.viewers = live
+		if ended {
+			<-s.cursor.signal // only viewers that leave are still of interest
+		} else {
+			s.cursor.wait(nil)
+		}
+	}
+}
+
+// collect takes in the viewers that joined; false ends the sender: it has none.
+func (s *sender) collect() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.viewers = append(s.viewers, s.joining...)
+	clear(s.joining)
+	s.joining = s.joining[:0]
+	s.dead = 0
+	if s.count == 0 {
+		s.running = false
+		clear(s.viewers)
+		s.viewers, s.joining = nil, nil
+		s.cursor.Close()
+		return false
+	}
+	return true
+}
