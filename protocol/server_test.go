@@ -51,6 +51,12 @@ func (j *journal) take() string {
 	return s
 }
 
+func (j *journal) len() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.lines)
+}
+
 func newToy(j *journal, name, addr, word string) *toy {
 	m := &toy{name: name, addr: addr, log: j}
 	m.word.Store(&word)
@@ -198,7 +204,12 @@ func TestReload(t *testing.T) {
 	j.take()
 	expect := func(what, want string) {
 		t.Helper()
-		time.Sleep(20 * time.Millisecond) // what is replaced stops in the background
+		for i := 0; i < 500 && j.len() < strings.Count(want, ",")+1; i++ {
+			time.Sleep(10 * time.Millisecond) // what is replaced stops in the background
+			if want == "" && i > 2 {
+				break
+			}
+		}
 		got := strings.Split(j.take(), ", ")
 		slices.SortStableFunc(got, func(a, b string) int { // stops come in any order, after the starts
 			if strings.HasPrefix(a, "stop") && strings.HasPrefix(b, "stop") {
