@@ -145,17 +145,11 @@ func (c *conn) stopPlay(err error) {
 	if p.timer != nil {
 		p.timer.Stop()
 	}
-	own, cause := p.ended() != nil, p.player.Session().Err() // own: by its own error
+	cause := p.player.Session().Err()
 	p.stopped.Store(true)
 	_ = p.player.CloseCause(err)
-	select {
-	case <-p.done:
-	case <-time.After(200 * time.Millisecond):
-		_ = c.net.SetWriteDeadline(time.Unix(1, 0)) // it is stuck in a write
-		<-p.done
-		c.broken = true
-	}
-	c.broken = c.broken || own && cause == nil
+	<-p.done
+	c.broken = c.broken || !p.player.Intact()
 	c.play = nil
 	c.player.Store(nil)
 	s := p.player.Session().Stats()

@@ -228,6 +228,9 @@ func (s *Stream) setTracks(t *Tracks) {
 func (s *Stream) cache(p *Packet) (key bool) {
 	switch p.Kind() {
 	case KindVideo:
+		if !s.video && p.Flags&KeyFrame == 0 {
+			s.forget() // audio that could be joined at is no place to begin any more
+		}
 		s.video, s.audioRun = true, 0
 		key = p.Flags&KeyFrame != 0 ||
 			p.Flags&Recovery != 0 && (!s.keySeen || p.DTS-s.lastKey > recoveryAfter)

@@ -25,6 +25,7 @@ type Player struct {
 	fast    *fastPath // likewise
 
 	gap    bool // packets are missing before the next one
+	cut    bool // Serve ended inside of a write
 	paused atomic.Bool
 	closed sync.Once
 	done   atomic.Bool
@@ -267,6 +268,10 @@ func (p *Player) wake() {
 func (p *Player) SendBuffer() int {
 	return int(min(max(p.stream.rate.Load()*7/10, 128<<10), 1<<20))
 }
+
+// Intact tells, after Serve has returned, whether it ended between two runs: what the
+// peer got is whole, and more may follow.
+func (p *Player) Intact() bool { return !p.cut }
 
 // NoDelay tells whether the viewer's socket should send small segments at once.
 func (p *Player) NoDelay() bool {

@@ -1,8 +1,10 @@
 package stream
 
 import (
+	"fmt"
 	"net"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -96,7 +98,7 @@ func (s *server) park() error {
 		}
 	}
 	f.attention.Store(false)
-	return nil
+	return f.err
 }
 
 // advance takes n bytes from what is gathered.
@@ -117,7 +119,7 @@ func (f *fastPath) send() {
 		return
 	}
 	s := f.server
-	ok := !f.attention.Load() && s.sendReady(f)
+	ok := !f.attention.Load() && f.sendReady()
 	if !ok {
 		f.owner.Store(ownSelf)
 		s.p.view.Interrupt()
@@ -130,8 +132,15 @@ func (f *fastPath) send() {
 }
 
 // sendReady writes what is ready; false leaves the viewer to its own goroutine, with the
-// rest in bufs.
-func (s *server) sendReady(f *fastPath) bool {
+// rest in bufs. A panic (in a format's Frame) becomes the viewer's alone.
+func (f *fastPath) sendReady() (ok bool) {
+	s := f.server
+	defer func() {
+		if r := recover(); r != nil {
+			f.err = fmt.Errorf("stream: sending in format %s panicked: %v\n%s", s.f.Name, r, debug.Stack())
+			ok = false
+		}
+	}()
 	s.array[0] = nil
 	s.bufs = s.array[:1]
 	records, media, err := s.gather()

@@ -36,6 +36,7 @@ type server struct {
 	f        *Format
 	stall    time.Duration
 	interval time.Duration // least time between writes
+	done     chan struct{} // closed when Serve returns
 	deadline time.Time
 	sent     time.Time // last write of media
 
@@ -58,9 +59,12 @@ type server struct {
 // nothing per packet and copies only into the socket.
 //
 // Nothing is written before the stream has something to play.
+//
+// Afterwards [Player.Intact] tells whether more may be written to w.
 func (p *Player) Serve(w Writer, f *Format) error {
-	defer context.AfterFunc(p.ctx, p.wake)()
-	s := &server{p: p, w: w, f: f}
+	s := &server{p: p, w: w, f: f, done: make(chan struct{})}
+	defer context.AfterFunc(p.ctx, s.abort)()
+	defer close(s.done)
 	p.stream.mu.Lock()
 	jitter := p.stream.set.Jitter
 	s.stall, s.interval = p.stream.set.Stall, p.stream.set.Flush.MinInterval
@@ -69,9 +73,7 @@ func (p *Player) Serve(w Writer, f *Format) error {
 	if jitter == JitterFull || jitter == JitterZero {
 		err = s.servePrivate(&viewerClock{full: jitter == JitterFull})
 	} else if err = p.attach(f); err == nil {
-		s.openFast()
 		err = s.serveShared()
-		s.closeFast()
 	}
 	switch {
 	case errors.Is(err, io.EOF):
@@ -82,6 +84,21 @@ func (p *Player) Serve(w Writer, f *Format) error {
 		return ErrSlow
 	}
 	return err
+}
+
+// abortAfter is how long a write may go on once its viewer was told to end.
+const abortAfter = 200 * time.Millisecond
+
+// abort ends Serve after the player's context has ended, a write that is stuck included.
+func (s *server) abort() {
+	s.p.wake()
+	t := time.NewTimer(abortAfter)
+	defer t.Stop()
+	select {
+	case <-s.done:
+	case <-t.C:
+		_ = s.w.SetWriteDeadline(time.Unix(1, 0))
+	}
 }
 
 // attach gives the player a cursor on the wire of its format, which it makes and fills
@@ -180,6 +197,8 @@ func (s *Stream) mayJoin(p *Packet) bool {
 }
 
 func (s *server) serveShared() error {
+	s.openFast()
+	defer s.closeFast()
 	p := s.p
 	for p.ctx.Err() == nil && !p.done.Load() {
 		if s.left {
@@ -359,6 +378,7 @@ func (s *server) write(media bool) error {
 	if err := s.space(media); err != nil {
 		return err
 	}
+	s.p.cut = true
 	for len(s.bufs) > 0 {
 		now := time.Now()
 		if s.deadline.Sub(now) < s.stall {
@@ -369,10 +389,11 @@ func (s *server) write(media bool) error {
 			}
 		}
 		n, err := s.writeSome()
-		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
+		if err != nil && (n == 0 || s.p.ctx.Err() != nil || !errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err
 		}
 	}
+	s.p.cut = false
 	return nil
 }
 
