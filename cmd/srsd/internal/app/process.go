@@ -42,6 +42,9 @@ type process struct {
 // run is the server's life. It gives the code to end with.
 func run(o conf.Options, console *slog.Logger, isDemo bool) int {
 	p := &process{load: pinned(o), console: console, demo: isDemo, ready: daemon.OpenReady()}
+	// From here on no signal ends the process by itself: once the pid file is there, they come.
+	signals, stop := daemon.Signals()
+	defer stop()
 	f, err := conf.Load(p.load)
 	if err == nil {
 		if start := f.StartErrors(); len(start) > 0 {
@@ -62,7 +65,7 @@ func run(o conf.Options, console *slog.Logger, isDemo bool) int {
 	if code := p.start(f); code != 0 {
 		return code
 	}
-	return p.serve()
+	return p.serve(signals)
 }
 
 // background leaves the server to a process of its own.
@@ -209,7 +212,7 @@ func (p *process) warn(f *conf.File) {
 func (p *process) modules(cfg *apply.Config) []protocol.Module {
 	list := cfg.Modules()
 	if p.demo {
-		list = append(list, demo.New(demo.Config{Addresses: demo.AddressesOf(cfg.File().Root()), Out: p.out}))
+		list = append(list, demo.New(demo.Config{Addresses: demo.AddressesOf(cfg.File().Root()), Out: os.Stdout}))
 	}
 	return list
 }
@@ -222,9 +225,7 @@ func (p *process) close() {
 }
 
 // serve does what signals ask for until one ends the server.
-func (p *process) serve() int {
-	signals, stop := daemon.Signals()
-	defer stop()
+func (p *process) serve(signals <-chan os.Signal) int {
 	printer := pithy.Start(p.srv.Hub(), p.log, pithySource{&p.cfg})
 	defer printer.Stop()
 	orphaned, enough := p.followParent()

@@ -11,7 +11,7 @@ import (
 )
 
 // ErrRunning: another process has the lock of the pid file.
-var ErrRunning = errors.New("daemon: a process with this pid file is running")
+var ErrRunning = errors.New("another process has it locked")
 
 // PIDFile is a file with the process's pid that no other process can have at the time.
 type PIDFile struct{ f *os.File }

@@ -58,7 +58,7 @@ func (m *Module) Start(_ context.Context, h *protocol.Host) error {
 		return err
 	}
 	mux := h.HTTP("http")
-	for path, file := range pages {
+	for path, file := range pages(m.cfg.Addresses) {
 		mux.Handle(path, file)
 	}
 	ctx, end := context.WithCancel(h.Context())

@@ -3,6 +3,7 @@ package demo
 import (
 	"bytes"
 	_ "embed" // the page
+	"net"
 	"net/http"
 	"time"
 )
@@ -24,11 +25,17 @@ type page struct {
 	text []byte
 }
 
-// pages are the files by path.
-var pages = map[string]page{
-	"/":                  {"text/html; charset=utf-8", indexHTML},
-	"/mpegts.js":         {"text/javascript; charset=utf-8", mpegtsJS},
-	"/mpegts.js.LICENSE": {"text/plain; charset=utf-8", mpegtsLicense},
+// pages are the files by path. The page about a demo tells the port to publish to.
+func pages(a Addresses) map[string]page {
+	port := ""
+	if _, p, err := net.SplitHostPort(a.RTMP); err == nil && p != "1935" {
+		port = ":" + p
+	}
+	return map[string]page{
+		"/":                  {"text/html; charset=utf-8", bytes.ReplaceAll(indexHTML, []byte("{{port}}"), []byte(port))},
+		"/mpegts.js":         {"text/javascript; charset=utf-8", mpegtsJS},
+		"/mpegts.js.LICENSE": {"text/plain; charset=utf-8", mpegtsLicense},
+	}
 }
 
 // ServeHTTP serves the file.
