@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/srsgo/srs/protocol/amf"
@@ -118,7 +119,7 @@ func DialPlay(ctx context.Context, rawURL string, cfg *ClientConfig) (*PlayConn,
 	c, err := route.follow(ctx, cfg, t, false)
 	if err != nil {
 		p.cancel(nil)
-		return nil, fmt.Errorf("rtmp: playing %s: %w", t, err)
+		return nil, fmt.Errorf("rtmp: playing %s: %w", t.public(), err)
 	}
 	p.use(c, route)
 	return p, nil
@@ -137,7 +138,7 @@ func DialPublish(ctx context.Context, rawURL string, cfg *ClientConfig) (*Publis
 	route := route{left: cfg.Redirects}
 	c, err := route.follow(ctx, cfg, t, true)
 	if err != nil {
-		return nil, fmt.Errorf("rtmp: publishing to %s: %w", t, err)
+		return nil, fmt.Errorf("rtmp: publishing to %s: %w", t.public(), err)
 	}
 	return newPublishConn(c), nil
 }
@@ -172,13 +173,11 @@ func (r *route) next(from target, err error) (target, error) {
 	if bad != nil {
 		return target{}, fmt.Errorf("%w (%v)", err, bad)
 	}
-	for _, u := range r.been {
-		if u == to.String() {
-			return target{}, fmt.Errorf("redirects in a circle, back to %s: %w", to, err)
-		}
+	if slices.Contains(r.been, to.String()) {
+		return target{}, fmt.Errorf("redirects in a circle, back to %s: %w", to.public(), err)
 	}
 	if r.left--; r.left < 0 {
-		return target{}, fmt.Errorf("one redirect too many, to %s: %w", to, err)
+		return target{}, fmt.Errorf("one redirect too many, to %s: %w", to.public(), err)
 	}
 	return to, nil
 }

@@ -2,8 +2,14 @@ package rtmp
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
+	"math/big"
 	"net"
 	"sync"
 	"testing"
@@ -211,4 +217,21 @@ func writeUntilError(t *testing.T, dst stream.Sink, p *stream.Packet) error {
 		}
 	}
 	return errors.New("no error in 10 s")
+}
+
+// selfSigned gives a certificate for 127.0.0.1 and the pool that trusts it.
+func selfSigned(t *testing.T) (*x509.CertPool, tls.Certificate) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	require.NoError(t, err)
+	c, err = x509.ParseCertificate(der)
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	pool.AddCert(c)
+	return pool, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }

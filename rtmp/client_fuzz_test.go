@@ -3,13 +3,7 @@ package rtmp
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"io"
-	"math/big"
 	"net"
 	"testing"
 	"time"
@@ -17,7 +11,6 @@ import (
 	"github.com/srsgo/srs/protocol/amf"
 	"github.com/srsgo/srs/rtmp/chunk"
 	"github.com/srsgo/srs/stream/streamtest"
-	"github.com/stretchr/testify/require"
 )
 
 // tape is a connection whose server says what was recorded, whatever it hears.
@@ -90,21 +83,4 @@ func FuzzClient(f *testing.F) {
 			_ = p.Close()
 		}
 	})
-}
-
-// selfSigned gives a certificate for 127.0.0.1 and the pool that trusts it.
-func selfSigned(t *testing.T) (*x509.CertPool, tls.Certificate) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
-	require.NoError(t, err)
-	c, err = x509.ParseCertificate(der)
-	require.NoError(t, err)
-	pool := x509.NewCertPool()
-	pool.AddCert(c)
-	return pool, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }

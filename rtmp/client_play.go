@@ -114,15 +114,15 @@ func (p *PlayConn) end(err error) {
 	defer p.mu.Unlock()
 	switch {
 	case p.ctx.Err() != nil:
-		p.err = fmt.Errorf("rtmp: playing %s: %w", p.conn.to, context.Cause(p.ctx))
+		p.err = fmt.Errorf("rtmp: playing %s: %w", p.conn.to.public(), context.Cause(p.ctx))
 	case err == io.EOF:
 		p.err = io.EOF
 	default:
-		p.err = fmt.Errorf("rtmp: playing %s: %w", p.conn.to, err)
+		p.err = fmt.Errorf("rtmp: playing %s: %w", p.conn.to.public(), err)
 	}
 	_ = p.conn.net.Close()
 	if p.faulty > 1 {
-		p.cfg.Logger.Warn("rtmp malformed messages left out", "url", p.conn.to.String(), "count", p.faulty)
+		p.cfg.Logger.Warn("rtmp malformed messages left out", "url", p.conn.to.public(), "count", p.faulty)
 	}
 }
 
@@ -268,7 +268,7 @@ func (p *PlayConn) dataStatus(b []byte) (done bool, err error) {
 func (p *PlayConn) malformed(err error) error {
 	p.faulty++
 	if p.faulty == 1 {
-		p.cfg.Logger.Warn("rtmp malformed message left out", "url", p.conn.to.String(), "err", err)
+		p.cfg.Logger.Warn("rtmp malformed message left out", "url", p.conn.to.public(), "err", err)
 	}
 	if p.bad++; p.bad > badLimit {
 		return fmt.Errorf("%d malformed messages in a row, the last: %w", p.bad, err)
@@ -289,7 +289,7 @@ func (p *PlayConn) URL() string {
 // Reconnect gives the URL to dial when the server has asked to go there, which servers
 // do before they stop ("Reconnect Request" of Enhanced RTMP). The session goes on until
 // it is closed or the server ends it. The channel holds the latest request that was read,
-// and is never closed.
+// and is never closed; ReadPacket brings another one where it follows a redirect.
 func (p *PlayConn) Reconnect() <-chan string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -137,7 +137,7 @@ func (p *PublishConn) ends(s *StatusError) bool {
 // carry are left out.
 func (p *PublishConn) WritePacket(q *stream.Packet) error {
 	if q.Track != stream.Data && (q.Tracks == nil || q.Track < 0 || q.Track >= len(q.Tracks.List)) {
-		return fmt.Errorf("rtmp: publishing to %s: a packet of no track", p.c.to)
+		return fmt.Errorf("rtmp: publishing to %s: a packet of no track", p.c.to.public())
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -165,7 +165,7 @@ func (p *PublishConn) WritePacket(q *stream.Packet) error {
 func (p *PublishConn) state() error {
 	select {
 	case <-p.done:
-		return fmt.Errorf("rtmp: publishing to %s: %w", p.c.to, stream.ErrClosed)
+		return fmt.Errorf("rtmp: publishing to %s: %w", p.c.to.public(), stream.ErrClosed)
 	default:
 	}
 	if p.failed != nil {
@@ -173,7 +173,7 @@ func (p *PublishConn) state() error {
 	}
 	select {
 	case <-p.ended:
-		p.failed = fmt.Errorf("rtmp: publishing to %s: %w", p.c.to, p.err)
+		p.failed = fmt.Errorf("rtmp: publishing to %s: %w", p.c.to.public(), p.err)
 	default:
 	}
 	return p.failed
@@ -228,7 +228,7 @@ func (p *PublishConn) flush() error {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = fmt.Errorf("%w: %w", stream.ErrSlow, err)
 	}
-	p.failed = fmt.Errorf("rtmp: publishing to %s: %w", p.c.to, err)
+	p.failed = fmt.Errorf("rtmp: publishing to %s: %w", p.c.to.public(), err)
 	return p.failed
 }
 

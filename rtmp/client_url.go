@@ -96,6 +96,14 @@ func (t target) tcURL() string { return t.base + "/" + t.app }
 
 func (t target) String() string { return t.tcURL() + "/" + t.stream }
 
+// public is the URL for errors and logs: without the stream's query, which has tokens.
+func (t target) public() string {
+	if i := strings.IndexAny(t.stream, "?#"); i >= 0 {
+		t.stream = t.stream[:i]
+	}
+	return t.String()
+}
+
 // withTCURL is the same stream at another server, app or vhost.
 func (t target) withTCURL(tcURL string) (target, error) {
 	n, app, err := parseServer(tcURL)
