@@ -1,0 +1,254 @@
+package repotest
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rule says what the packages that match in may import beside the standard library: patterns of
+// paths below the module, and of whole paths of other modules. Tests may import every package of
+// ours but the commands, testOnly, and of other modules what test adds.
+type rule struct {
+	in   string
+	may  []string
+	test []string
+}
+
+var (
+	testOnly = []string{"github.com/stretchr/testify/..."}
+
+	// Formats and codecs can be used alone: they know packets, but no server.
+	formats      = []string{"protocol/amf/...", "protocol/codec/...", "protocol/mpegps/..."}
+	mediacommon  = "github.com/bluenviron/mediacommon/v2/..."
+	formatMay    = []string{"stream", mediacommon}
+	protocolMay  = slices.Concat([]string{"stream", "protocol"}, formats)
+	extensionMay = []string{"stream", "protocol"} // never a protocol: they dial by URL scheme
+)
+
+// rules are asked in order; the first that matches a package is its own, and each package has one.
+// The only edges between protocols are rtmp, dvr → flv: an RTMP body is an FLV tag body.
+var rules = []rule{
+	// The core: the standard library alone.
+	{in: "stream"},
+	{in: "stream/streamtest/...", may: []string{"stream", "stream/streamtest/..."}},
+	{in: "protocol", may: []string{"stream"}},
+
+	{in: "protocol/amf/...", may: formatMay},
+	{in: "protocol/codec/...", may: append([]string{"protocol/codec/..."}, formatMay...)},
+	{in: "protocol/mpegps/...", may: formatMay},
+	{in: "rtmp/chunk", may: formatMay},
+	{in: "rtmp/handshake", may: formatMay},
+
+	{in: "flv", may: append([]string{"github.com/gobwas/ws/..."}, protocolMay...)},
+	{in: "rtmp", may: append([]string{"flv", "rtmp/..."}, protocolMay...),
+		test: []string{"github.com/bluenviron/gortmplib/..."}}, // an independent peer
+
+	{in: "protocol/gate/...", may: append([]string{"protocol/gate/..."}, extensionMay...)},
+	{in: "protocol/hook/...", may: append([]string{"protocol/hook/..."}, extensionMay...)},
+	{in: "protocol/relay/...", may: append([]string{"protocol/relay/..."}, extensionMay...)},
+	{in: "protocol/exec/...", may: append([]string{"protocol/exec/..."}, extensionMay...)},
+	{in: "protocol/api/...", may: append([]string{"protocol/api/..."}, extensionMay...)},
+	{in: "protocol/console/...", may: append([]string{"protocol/console/..."}, extensionMay...)},
+
+	// Programs. Examples are written against what everybody can import, and need nothing else.
+	{in: "examples/...", may: []string{"stream", "protocol", "rtmp", "flv"}},
+	{in: "cmd/srsd/...", may: []string{"cmd/srsd/...", "stream", "protocol/...", "rtmp/...", "flv"}},
+	{in: "cmd/srsbench/...", may: []string{"cmd/srsbench/...", "stream", "protocol/...", "rtmp/...", "flv", "golang.org/x/sys/..."}},
+	{in: "cmd/internal/repotest"},
+}
+
+// allowed tells whether a package, or with test its tests, may import p. With a non-empty reason it
+// may not.
+func allowed(dir, p string, test bool) (reason string) {
+	ours, own := strings.CutPrefix(p, module+"/")
+	if !own && !strings.Contains(strings.Split(p, "/")[0], ".") { // the standard library
+		if p == "testing" && !test && dir != "stream/streamtest" {
+			return "package testing is for tests"
+		}
+		return ""
+	}
+	i := slices.IndexFunc(rules, func(r rule) bool { return matches(r.in, dir) })
+	if i < 0 {
+		return "the package has no rule: give it one"
+	}
+	r := rules[i]
+	if own {
+		p = ours
+	}
+	switch {
+	case matchesAny(r.may, p):
+		return ""
+	case !test && own && matches("stream/streamtest", p):
+		return "streamtest is for tests"
+	case !test:
+		return "may import: " + cmp.Or(strings.Join(r.may, " "), "the standard library alone")
+	case own && matches("cmd/...", p):
+		return "nothing imports a command"
+	case own || matchesAny(testOnly, p) || matchesAny(r.test, p):
+		return ""
+	}
+	return "its tests may import of other modules: " + strings.Join(slices.Concat(testOnly, r.test, r.may), " ")
+}
+
+// TestImports holds each import in the repository against rules.
+func TestImports(t *testing.T) {
+	for _, f := range parse(t, token.NewFileSet(), parser.ImportsOnly) {
+		for _, p := range f.imports() {
+			if f.dir == "." {
+				t.Errorf("%s: no Go files at the top", f.name)
+			} else if why := allowed(f.dir, p, f.test); why != "" {
+				t.Errorf("%s → %s (in %s): %s", f.dir, strings.TrimPrefix(p, module+"/"), f.name, why)
+			}
+		}
+	}
+}
+
+// TestRules proves that the rules refuse what they are there for.
+func TestRules(t *testing.T) {
+	for _, x := range []struct {
+		dir, imports string
+		test, ok     bool
+	}{
+		{"stream", "net/http", false, true},
+		{"stream", module + "/protocol", false, false},
+		{"stream", "github.com/stretchr/testify/require", true, true},
+		{"stream", "github.com/stretchr/testify/require", false, false},
+		{"stream", "golang.org/x/sys/unix", true, false},
+		{"stream", module + "/stream/streamtest", false, false},
+		{"protocol", module + "/stream", false, true},
+		{"protocol", module + "/rtmp", false, false},
+		{"protocol/codec", "github.com/bluenviron/mediacommon/v2/pkg/codecs/h264", false, true},
+		{"protocol/codec", module + "/protocol", false, false},
+		{"protocol/relay/redis", module + "/rtmp", false, false},
+		{"rtmp", module + "/flv", false, true},
+		{"flv", module + "/rtmp", false, false},
+		{"flv", module + "/rtmp", true, true},
+		{"flv", "github.com/gobwas/ws", false, true},
+		{"rtmp", "github.com/gobwas/ws", false, false},
+		{"rtmp", "github.com/bluenviron/gortmplib", true, true},
+		{"rtmp", "github.com/bluenviron/gortmplib", false, false},
+		{"rtmp", "github.com/pion/rtp", false, false},
+		{"rtmp", module + "/cmd/srsd/internal/conf", true, false},
+		{"cmd/srsbench", module + "/cmd/srsd/internal/conf", false, false},
+		{"cmd/srsd/internal/apply", module + "/cmd/srsd/internal/conf", false, true},
+		{"examples/smallest", module + "/stream/streamtest", false, false},
+		{"nowhere", module + "/stream", false, false},
+		{"flv", "testing", false, false},
+	} {
+		if why := allowed(x.dir, x.imports, x.test); (why == "") != x.ok {
+			t.Errorf("%s → %s (test: %v): allowed: %v, want %v", x.dir, x.imports, x.test, why == "", x.ok)
+		}
+	}
+}
+
+// pkg is what go list tells of a package.
+type pkg struct {
+	ImportPath string
+	Imports    []string
+	Module     *struct{ Path string }
+}
+
+// list gives the packages that programs importing the given ones link, on a system.
+func list(t *testing.T, goos string, packages ...string) (byPath map[string]pkg) {
+	t.Helper()
+	c := exec.Command("go", append([]string{"list", "-deps", "-json=ImportPath,Imports,Module"}, packages...)...)
+	c.Dir, c.Env = root, append(os.Environ(), "GOOS="+goos, "CGO_ENABLED=0")
+	out, err := c.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("%v: %v\n%s", c, err, exit.Stderr)
+		}
+		t.Fatalf("%v: %v", c, err)
+	}
+	byPath = map[string]pkg{}
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return byPath
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		byPath[p.ImportPath] = p
+	}
+}
+
+// TestLinked holds what a program links that imports the packages of the first column, through
+// whatever they import: no WebRTC, SRT, S3 or Redis comes with RTMP and HTTP-FLV. On every system,
+// since an edge may hide in a file for one.
+func TestLinked(t *testing.T) {
+	gobwas := []string{"github.com/gobwas/ws", "github.com/gobwas/httphead", "github.com/gobwas/pool"}
+	for _, x := range []struct {
+		packages []string
+		modules  []string // beside this one
+	}{
+		{[]string{"stream", "protocol"}, nil},
+		{[]string{"stream", "protocol", "rtmp", "flv", "examples/..."},
+			append([]string{"github.com/bluenviron/mediacommon/v2"}, gobwas...)},
+	} {
+		for _, goos := range []string{"linux", "darwin", "windows"} {
+			var from []string
+			for _, p := range x.packages {
+				from = append(from, module+"/"+p)
+			}
+			have := list(t, goos, from...)
+			for _, p := range have {
+				if p.Module == nil || p.Module.Path == module || slices.Contains(x.modules, p.Module.Path) {
+					continue
+				}
+				chain := chain(have, p.ImportPath)
+				if len(chain) > 1 && have[chain[len(chain)-2]].Module == p.Module {
+					continue // told by the package that leads into the module
+				}
+				t.Errorf("%s: a program with %s links %s: %s", goos, strings.Join(x.packages, ", "), p.Module.Path,
+					strings.Join(chain, " → "))
+			}
+		}
+	}
+}
+
+// chain gives a shortest path of imports from a package of ours to p.
+func chain(have map[string]pkg, p string) []string {
+	via := map[string]string{p: ""}
+	for queue := []string{p}; len(queue) > 0; queue = queue[1:] {
+		at := queue[0]
+		if at == module || strings.HasPrefix(at, module+"/") {
+			var path []string
+			for ; at != ""; at = via[at] {
+				path = append(path, strings.TrimPrefix(at, module+"/"))
+			}
+			return path
+		}
+		for _, from := range have {
+			if _, seen := via[from.ImportPath]; !seen && slices.Contains(from.Imports, at) {
+				via[from.ImportPath] = at
+				queue = append(queue, from.ImportPath)
+			}
+		}
+	}
+	return []string{p}
+}
+
+// TestModules holds that what imports the module gets what is tested here.
+func TestModules(t *testing.T) {
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(string(mod), "module "+module+"\n") {
+		t.Errorf("go.mod does not declare %s", module)
+	}
+	if strings.Contains(string(mod), "replace ") {
+		t.Error("go.mod replaces a module: what imports this one would not get that")
+	}
+}
