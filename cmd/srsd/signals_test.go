@@ -1,0 +1,348 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/srsgo/srs/flv"
+	"github.com/srsgo/srs/rtmp"
+	"github.com/srsgo/srs/stream"
+	"github.com/srsgo/srs/stream/streamtest"
+	"github.com/stretchr/testify/require"
+)
+
+const patience = 10 * time.Second
+
+// freePort gives a port of 127.0.0.1 that was free a moment ago.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// server is a srsd that runs.
+type server struct {
+	t          *testing.T
+	cmd        *exec.Cmd
+	dir        string
+	rtmp, http int
+	ended      chan struct{}
+	mu         sync.Mutex
+	stdout     strings.Builder
+}
+
+// Write takes the program's output.
+func (s *server) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stdout.Write(b)
+}
+
+// output is what it wrote up to now: the console, and the log file.
+func (s *server) output() string {
+	log, _ := os.ReadFile(filepath.Join(s.dir, "srs.log"))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stdout.String() + string(log)
+}
+
+const basic = `listen 127.0.0.1:RTMP; max_connections 100; daemon off; work_dir ./;
+srs_log_tank file; srs_log_file ./srs.log; pid ./srs.pid; grace_start_wait 50; grace_final_wait 50; pithy_print_ms 200;
+http_server { enabled on; listen 127.0.0.1:HTTP; }
+`
+
+const playable = "vhost __defaultVhost__ { http_remux { enabled on; } }\n"
+
+// write makes the configuration.
+func (s *server) write(text string) {
+	text = strings.NewReplacer("RTMP", strconv.Itoa(s.rtmp), "HTTP", strconv.Itoa(s.http)).Replace(text)
+	require.NoError(s.t, os.WriteFile(filepath.Join(s.dir, "srs.conf"), []byte(text), 0o644))
+}
+
+// launch runs srsd; text is the configuration, if there is one.
+func launch(t *testing.T, text string, env []string, args ...string) *server {
+	t.Helper()
+	s := &server{t: t, dir: t.TempDir(), rtmp: freePort(t), http: freePort(t), ended: make(chan struct{})}
+	if text != "" {
+		s.write(text)
+	}
+	for i := range env {
+		env[i] = strings.NewReplacer("=RTMP", fmt.Sprintf("=127.0.0.1:%d", s.rtmp), "=HTTP", fmt.Sprintf("=127.0.0.1:%d", s.http)).Replace(env[i])
+	}
+	s.cmd = program(s.dir, env, args...)
+	s.cmd.Stdout, s.cmd.Stderr = s, s
+	require.NoError(t, s.cmd.Start())
+	go func() { _ = s.cmd.Wait(); close(s.ended) }()
+	t.Cleanup(func() {
+		_ = s.cmd.Process.Kill()
+		<-s.ended
+		if t.Failed() {
+			t.Log(s.output())
+		}
+	})
+	s.await("the server is up")
+	return s
+}
+
+// await waits for a text in the output.
+func (s *server) await(text string) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool { return strings.Contains(s.output(), text) }, patience, 10*time.Millisecond, text)
+}
+
+func (s *server) signal(sig syscall.Signal) {
+	s.t.Helper()
+	require.NoError(s.t, s.cmd.Process.Signal(sig))
+}
+
+// exits waits for the end and gives the exit status.
+func (s *server) exits() int {
+	s.t.Helper()
+	select {
+	case <-s.ended:
+	case <-time.After(patience):
+		s.t.Fatal("srsd does not end")
+	}
+	return s.cmd.ProcessState.ExitCode()
+}
+
+// publish sends a clip until stop is called. The first failure is told by the channel.
+func (s *server) publish(name string) (stop func()) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	c, err := rtmp.DialPublish(ctx, fmt.Sprintf("rtmp://127.0.0.1:%d/live/%s?token=VERYSECRET", s.rtmp, name), nil)
+	require.NoError(s.t, err)
+	run, end := context.WithCancel(s.t.Context())
+	var work sync.WaitGroup
+	work.Go(func() { _ = streamtest.Publish(run, c, streamtest.H264AAC().Loop(0), 1) })
+	stop = sync.OnceFunc(func() { end(); _ = c.Close(); work.Wait() })
+	s.t.Cleanup(stop)
+	return stop
+}
+
+// picture plays by HTTP-FLV until a key frame comes.
+func (s *server) picture(name string) error {
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	src, err := flv.Pull(ctx, fmt.Sprintf("http://127.0.0.1:%d/live/%s.flv", s.http, name), nil)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	defer context.AfterFunc(ctx, func() { _ = src.Close() })()
+	for {
+		p, err := src.ReadPacket()
+		if err != nil {
+			return err
+		}
+		if p.Kind() == stream.KindVideo && p.Flags&stream.KeyFrame != 0 {
+			return nil
+		}
+	}
+}
+
+func TestServesAndReloads(t *testing.T) {
+	s := launch(t, basic+playable, nil, "-c", "srs.conf")
+	s.publish("a")
+	require.NoError(t, s.picture("a"))
+	s.await("<- CPB time=")
+	s.await("Hybrid cpu=")
+	require.NotContains(t, s.output(), "VERYSECRET")
+	pid, err := os.ReadFile(filepath.Join(s.dir, "srs.pid"))
+	require.NoError(t, err)
+	require.Equal(t, strconv.Itoa(s.cmd.Process.Pid), string(pid))
+	id, err := os.ReadFile(filepath.Join(s.dir, "srs.id"))
+	require.NoError(t, err)
+	require.Regexp(t, "^vid-[0-9a-z]{7}$", string(id))
+
+	// A broken file changes nothing.
+	s.write(basic + "vhost __defaultVhost__ { http_remux { enabled off; } }\nnothing on;\n")
+	s.signal(syscall.SIGHUP)
+	s.await(`srs.conf:5: unknown directive "nothing"`)
+	s.await("reload failed, the old configuration stays")
+	require.NoError(t, s.picture("a"))
+
+	// Nor does one whose port is taken.
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	s.write(strings.Replace(basic, "RTMP", "RTMP "+taken.Addr().String(), 1) + playable)
+	s.signal(syscall.SIGHUP)
+	require.Eventually(t, func() bool { return strings.Count(s.output(), "the old configuration stays") == 2 }, patience, 10*time.Millisecond)
+	require.NoError(t, s.picture("a"))
+
+	// A good one does: players get nothing any more, publishers go on.
+	s.write(basic + "utc_time on;\nvhost __defaultVhost__ { http_remux { enabled off; } hls { enabled on; } }\n")
+	s.signal(syscall.SIGHUP)
+	s.await("reloaded, config=srs.conf")
+	s.await("srs.conf:5: vhost.hls.enabled is known and not applied yet")
+	s.await("utc_time takes effect at the next start")
+	require.Error(t, s.picture("a"))
+	s.write(basic + playable)
+	s.signal(syscall.SIGHUP)
+	require.Eventually(t, func() bool { return strings.Count(s.output(), "reloaded, ") == 2 }, patience, 10*time.Millisecond)
+	require.NoError(t, s.picture("a"))
+
+	// So does one without the vhost.
+	s.write(basic + "vhost other { }\n")
+	s.signal(syscall.SIGHUP)
+	require.Eventually(t, func() bool { return strings.Count(s.output(), "reloaded, ") == 3 }, patience, 10*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	_, err = rtmp.DialPublish(ctx, fmt.Sprintf("rtmp://127.0.0.1:%d/live/b", s.rtmp), nil)
+	require.Error(t, err)
+
+	s.signal(syscall.SIGTERM)
+	require.Zero(t, s.exits())
+	require.Contains(t, s.output(), "fast quit")
+}
+
+func TestReopensLog(t *testing.T) {
+	s := launch(t, basic+playable, nil, "-c", "srs.conf")
+	log := filepath.Join(s.dir, "srs.log")
+	require.NoError(t, os.Rename(log, log+".1"))
+	s.signal(syscall.SIGUSR1)
+	s.await("log file opened anew")
+	s.signal(syscall.SIGINT)
+	require.Zero(t, s.exits())
+	b, err := os.ReadFile(log + ".1")
+	require.NoError(t, err)
+	require.Contains(t, string(b), "the server is up")
+}
+
+func TestDrains(t *testing.T) {
+	s := launch(t, basic+playable, nil, "-c", "srs.conf")
+	stop := s.publish("a")
+	require.NoError(t, s.picture("a"))
+	s.signal(syscall.SIGQUIT)
+	s.await("graceful quit waits for 1 connections since 1s")
+	_, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", s.rtmp), time.Second)
+	require.Error(t, err, "it still accepts")
+	s.await("since 2s")
+	select {
+	case <-s.ended:
+		t.Fatal("it did not wait for the publisher")
+	default:
+	}
+	stop()
+	require.Zero(t, s.exits())
+	require.NotContains(t, s.output(), "fast quit")
+}
+
+func TestFastQuitEndsDrain(t *testing.T) {
+	s := launch(t, "force_grace_quit on;\n"+basic+playable, nil, "-c", "srs.conf")
+	s.publish("a")
+	s.signal(syscall.SIGTERM)
+	s.await("graceful quit waits for")
+	s.signal(syscall.SIGTERM) // it means the same again
+	s.await("since 2s")
+	s.signal(syscall.SIGINT)
+	require.Zero(t, s.exits())
+}
+
+func TestSecondInstance(t *testing.T) {
+	s := launch(t, basic+playable, nil, "-c", "srs.conf")
+	out, _, status := runSrsd(t, s.dir, nil, "-c", "srs.conf")
+	require.Equal(t, 11, status)
+	require.Contains(t, out, "code=1035(PidFileProcessExists)")
+
+	conf := strings.Replace(basic, "./srs.pid", "./other.pid", 1)
+	s.write(conf + playable)
+	out, _, status = runSrsd(t, s.dir, nil, "-c", "srs.conf")
+	require.Equal(t, 1002&0xff, status, "its ports are taken")
+	require.Contains(t, out, "code=1002(SocketBind)")
+	s.signal(syscall.SIGTERM)
+	require.Zero(t, s.exits())
+}
+
+func TestDaemon(t *testing.T) {
+	s := &server{t: t, dir: t.TempDir(), rtmp: freePort(t), http: freePort(t)}
+	s.write(strings.Replace(basic, "daemon off", "daemon on; disable_daemon_for_docker off", 1) + playable)
+	out, errs, status := runSrsd(t, s.dir, nil, "-c", "srs.conf")
+	require.Zero(t, status, out)
+	require.Empty(t, errs)
+	b, err := os.ReadFile(filepath.Join(s.dir, "srs.pid"))
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(string(b))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+	// It is up when the command has ended, in a session of its own.
+	s.publish("a")
+	require.NoError(t, s.picture("a"))
+	if sid, _, errno := syscall.Syscall(syscall.SYS_GETSID, uintptr(pid), 0, 0); errno == 0 {
+		require.EqualValues(t, pid, sid)
+	}
+	out, _, status = runSrsd(t, s.dir, nil, "-c", "srs.conf")
+	require.Equal(t, 11, status, "a failure of the one in the background is told")
+	require.Contains(t, out, "code=1035(PidFileProcessExists)")
+	require.NoError(t, syscall.Kill(pid, syscall.SIGTERM))
+	s.await("srsd ended")
+}
+
+func TestEnvironmentOnly(t *testing.T) {
+	s := launch(t, "", []string{"SRS_LISTEN=RTMP", "SRS_HTTP_SERVER_ENABLED=on", "SRS_HTTP_SERVER_LISTEN=HTTP",
+		"SRS_VHOST_HTTP_REMUX_ENABLED=on", "SRSD_LOG_FORMAT=json"}, "-e")
+	s.publish("a")
+	require.NoError(t, s.picture("a"))
+	require.Contains(t, s.output(), `"level":"INFO","msg":"the server is up"`)
+	s.signal(syscall.SIGTERM)
+	require.Zero(t, s.exits())
+}
+
+func TestDemo(t *testing.T) {
+	s := launch(t, "", []string{"SRS_LISTEN=RTMP", "SRS_HTTP_SERVER_LISTEN=HTTP"}, "-demo")
+	require.NoError(t, s.picture("livestream"))
+	s.await(fmt.Sprintf("ffplay rtmp://127.0.0.1:%d/live/livestream\n", s.rtmp))
+	s.await(fmt.Sprintf("ffplay http://127.0.0.1:%d/live/livestream.flv\n", s.http))
+	s.await(fmt.Sprintf("ws://127.0.0.1:%d/live/livestream.flv", s.http))
+	for path, kind := range map[string]string{"/": "text/html", "/mpegts.js": "text/javascript", "/mpegts.js.LICENSE": "text/plain"} {
+		r, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%s", s.http, path))
+		require.NoError(t, err)
+		r.Body.Close()
+		require.Equal(t, http.StatusOK, r.StatusCode, path)
+		require.Contains(t, r.Header.Get("Content-Type"), kind)
+	}
+	files, err := os.ReadDir(s.dir)
+	require.NoError(t, err)
+	require.Empty(t, files, "a demo leaves nothing behind")
+	s.signal(syscall.SIGINT)
+	require.Zero(t, s.exits())
+}
+
+// TestFFmpeg publishes and plays with a program that is not ours.
+func TestFFmpeg(t *testing.T) {
+	for _, name := range []string{"ffmpeg", "ffprobe"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skip(name + " is not installed")
+		}
+	}
+	s := launch(t, basic+playable, nil, "-c", "srs.conf")
+	url := fmt.Sprintf("rtmp://127.0.0.1:%d/live/f", s.rtmp)
+	ff := exec.Command("ffmpeg", "-v", "error", "-re", "-stream_loop", "-1", "-i", "internal/demo/clip.flv", "-c", "copy", "-f", "flv", url)
+	require.NoError(t, ff.Start())
+	defer func() { _ = ff.Process.Kill(); _ = ff.Wait() }()
+	s.await("<- CPB")
+	for _, u := range []string{url, fmt.Sprintf("http://127.0.0.1:%d/live/f.flv", s.http)} {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		out, err := exec.CommandContext(ctx, "ffprobe", "-v", "error", "-show_entries", "stream=codec_name,width", "-of", "csv=p=0", u).CombinedOutput()
+		cancel()
+		require.NoError(t, err, "%s", out)
+		require.Contains(t, string(out), "h264,640", u)
+	}
+}
