@@ -26,7 +26,7 @@ import (
 
 // patience is how long a test waits for what must come. Nothing is ever waited for to
 // see that it does not come: a ping's answer tells that.
-const patience = 10 * time.Second
+const patience = 5 * time.Second
 
 // logLines collects a server's log.
 type logLines struct {
@@ -187,7 +187,8 @@ func (s *testServer) dialTLS(t testing.TB) *rawConn {
 func newRaw(t testing.TB, nc net.Conn) *rawConn {
 	t.Helper()
 	t.Cleanup(func() { _ = nc.Close() })
-	_ = nc.SetDeadline(time.Now().Add(patience))
+	_ = nc.SetReadDeadline(time.Now().Add(patience))
+	_ = nc.SetWriteDeadline(time.Now().Add(patience))
 	if _, err := handshake.Client(nc, handshake.Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -499,6 +500,14 @@ func (c *rawConn) play(name string, more ...amf.Field) {
 	c.t.Helper()
 	c.connect("rtmp://127.0.0.1/live", more...)
 	c.replay(name)
+}
+
+// await plays what is not published yet, and waits until the server serves the player: it
+// answers pings between media then.
+func (c *rawConn) await(name string, more ...amf.Field) {
+	c.t.Helper()
+	c.play(name, more...)
+	c.quiet()
 }
 
 func (c *rawConn) replay(name string) {
