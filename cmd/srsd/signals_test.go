@@ -346,3 +346,18 @@ func TestFFmpeg(t *testing.T) {
 		require.Contains(t, string(out), "h264,640", u)
 	}
 }
+
+func TestFollowsParent(t *testing.T) {
+	s := &server{t: t, dir: t.TempDir(), rtmp: freePort(t), http: freePort(t)}
+	s.write("asprocess on;\n" + basic + playable)
+	inner := program(s.dir, nil)
+	sh := exec.Command("sh", "-c", `"$0" -c srs.conf & sleep 1`, inner.Path)
+	sh.Dir, sh.Env = s.dir, inner.Env
+	require.NoError(t, sh.Run())
+	b, err := os.ReadFile(filepath.Join(s.dir, "srs.pid"))
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(string(b))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+	s.await("code=1073(AsProcessPPID) : asprocess: the parent process is gone")
+}

@@ -42,9 +42,6 @@ type process struct {
 // run is the server's life. It gives the code to end with.
 func run(o conf.Options, console *slog.Logger, isDemo bool) int {
 	p := &process{load: pinned(o), console: console, demo: isDemo, ready: daemon.OpenReady()}
-	// From here on no signal ends the process by itself: once the pid file is there, they come.
-	signals, stop := daemon.Signals()
-	defer stop()
 	f, err := conf.Load(p.load)
 	if err == nil {
 		if start := f.StartErrors(); len(start) > 0 {
@@ -58,6 +55,9 @@ func run(o conf.Options, console *slog.Logger, isDemo bool) int {
 	if f.Daemon() && !isDemo && !p.ready.Child() {
 		return background(f, console)
 	}
+	// From here on no signal ends the process by itself: once the pid file is there, they come.
+	signals, stop := daemon.Signals()
+	defer stop()
 	if code := p.prepare(f); code != 0 {
 		return code
 	}

@@ -44,6 +44,3 @@ func Applied(u conf.Use) bool {
 	}
 	return slices.Contains(applied, u.Path)
 }
-
-// Paths lists what Applied knows, for tests and documentation.
-func Paths() []string { return slices.Clone(applied) }

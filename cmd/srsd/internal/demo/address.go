@@ -3,7 +3,6 @@ package demo
 import (
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strings"
 
@@ -17,16 +16,20 @@ var defaults = []string{
 	"SRS_VHOST_HTTP_REMUX_ENABLED=on", "SRS_DAEMON=off",
 }
 
-// Environ adds what a demo needs to an environment that does not say otherwise.
+// Environ adds what a demo needs to an environment that does not say otherwise; an empty variable
+// says nothing.
 func Environ(have []string) []string {
-	out := slices.Clone(have)
+	var out []string
 	for _, d := range defaults {
 		name, _, _ := strings.Cut(d, "=")
-		if os.Getenv(name) == "" {
-			out = append([]string{d}, out...) // before an empty one: the first of a name counts
+		if !slices.ContainsFunc(have, func(kv string) bool {
+			value, ok := strings.CutPrefix(kv, name+"=")
+			return ok && value != ""
+		}) {
+			out = append(out, d)
 		}
 	}
-	return out
+	return append(out, have...) // the first of a name counts
 }
 
 // Addresses are where a demo plays, as host:port; empty for what is off.
