@@ -13,7 +13,7 @@ import (
 
 // windowRead is the reading half of a CoalescingConn. The low-water mark keeps the
 // kernel from waking the reader; the socket's read deadline, moved up to the window's
-// end while a Read waits, bounds that. FIN and RST wake a reader whatever the mark.
+// end while a Read waits, bounds that. FIN and RST wake a reader whatever the mark, or are found at the end of a short window.
 //
 // An expired deadline would give nothing even when bytes wait, so the socket is then
 // read once more, through RawConn.Control, which knows no deadline.
@@ -22,12 +22,13 @@ type windowRead struct {
 	read func(fd uintptr) bool // method values, made once: a Read allocates nothing
 	poll func(fd uintptr)
 
-	readMu sync.Mutex // one Read at a time; it owns the next five
+	readMu sync.Mutex // one Read at a time; it owns the next six
 	buf    []byte
 	n      int
 	errno  syscall.Errno
 	tried  bool
 	waits  bool // this Read found nothing and waits
+	short  bool // the last Read left nothing behind
 
 	mu       sync.Mutex // the rest
 	window   time.Duration
@@ -84,6 +85,15 @@ func (c *CoalescingConn) Read(b []byte) (int, error) {
 // tryRead reads without blocking; false tells the runtime's poller to wait.
 func (c *CoalescingConn) tryRead(fd uintptr) bool {
 	c.tried = true
+	if c.short {
+		// Nothing was left a moment ago, so that looking again would waste a call. Should
+		// the mark be reached just now, or FIN come, the window's end finds it.
+		c.short = false
+		if c.block() {
+			c.waits = true
+			return false
+		}
+	}
 	c.pollRead(fd)
 	if c.errno != syscall.EAGAIN {
 		return true
@@ -120,6 +130,7 @@ func (c *CoalescingConn) result() (int, error) {
 	if c.n == 0 {
 		return 0, io.EOF
 	}
+	c.short = c.n < len(c.buf)
 	return c.n, nil
 }
 
@@ -129,16 +140,33 @@ func (c *CoalescingConn) readError(err error) error {
 	return &net.OpError{Op: "read", Net: l.Network(), Source: l, Addr: c.Conn.RemoteAddr(), Err: err}
 }
 
-// block begins the wait of a Read: the window starts now.
-func (c *CoalescingConn) block() {
+// block begins the wait of a Read: the window starts now. It tells whether there is one, short
+// enough to be waited out without looking first.
+func (c *CoalescingConn) block() (window bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.blocked = true
-	if c.window > 0 {
-		c.arm(time.Now().Add(c.window))
-	} else {
+	if c.window <= 0 {
 		c.disarm()
+		return false
 	}
+	c.arm(windowEnd(c.window))
+	return !c.end.IsZero() && c.window <= blindWindow
+}
+
+// blindWindow is the longest window that may begin without a look at the socket.
+const blindWindow = time.Second
+
+// windowGrid is where windows end. That those of many connections end together saves
+// waking an idle core for each.
+const windowGrid = 10 * time.Millisecond
+
+func windowEnd(window time.Duration) time.Time {
+	end := time.Now().Add(window)
+	if window < 2*windowGrid {
+		return end
+	}
+	return end.Add(-time.Duration(end.UnixNano() % int64(windowGrid)))
 }
 
 func (c *CoalescingConn) unblock() {
@@ -221,7 +249,7 @@ func (c *CoalescingConn) setWindow(n int, window time.Duration) error {
 	case window == 0:
 		c.disarm()
 	case c.blocked:
-		c.arm(time.Now().Add(window))
+		c.arm(windowEnd(window))
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ type HubConfig struct {
 	// together; 0: 10,000.
 	WriteBudget int
 	// ReadBudget is how many reads a second the publishers' sockets may cost before
-	// their reads are merged; 0: 5,000.
+	// their reads are merged; 0: 2,500.
 	ReadBudget int
 	// MaxStreams bounds how many streams exist at once; 0: no bound.
 	MaxStreams int
@@ -52,7 +52,7 @@ func NewHub(cfg HubConfig) *Hub {
 		cfg.WriteBudget = 10_000
 	}
 	if cfg.ReadBudget <= 0 {
-		cfg.ReadBudget = 5_000
+		cfg.ReadBudget = 2_500
 	}
 	return &Hub{cfg: cfg, streams: map[Key]*Stream{}, sessions: map[string]*Session{}, stop: make(chan struct{})}
 }

@@ -79,7 +79,7 @@ func (h *Hub) shareReads(ps []*Publisher, packets float64) {
 		} else if set.Flush.Mode == FlushEach {
 			window = 0
 		}
-		p.readBytes.Store(int32(min(float64(s.rate.Load())*window.Seconds(), 1<<20)))
+		p.readBytes.Store(int32(min(2*float64(s.rate.Load())*window.Seconds(), 1<<20)))
 		p.readWindow.Store(int64(window))
 	}
 }
