@@ -152,7 +152,8 @@ func (f *fastPath) sendReady() (ok bool) {
 		s.left = len(s.bufs) > 0
 		s.p.count(records, media)
 	}
-	return err == nil && f.err == nil && !s.left && s.joined
+	// More that is ready, the end among it, would have to wait for the next flush.
+	return err == nil && f.err == nil && !s.left && s.joined && !s.p.view.ready()
 }
 
 // senders are a wire's sender goroutines, each with a share of the viewers.
