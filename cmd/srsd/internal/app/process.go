@@ -71,7 +71,11 @@ func run(o conf.Options, console *slog.Logger, isDemo bool) int {
 // background leaves the server to a process of its own.
 func background(f *conf.File, console *slog.Logger) int {
 	if r := f.Root(); r.String("srs_log_tank") == "file" {
-		console.Info("srsd goes to the background, its log is " + filepath.Join(r.String("work_dir"), r.String("srs_log_file")))
+		file := r.String("srs_log_file")
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(r.String("work_dir"), file)
+		}
+		console.Info("srsd goes to the background, its log is " + file)
 	}
 	said, code, err := daemon.Detach()
 	if err != nil {

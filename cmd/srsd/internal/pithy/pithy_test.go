@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,26 @@ import (
 	"github.com/srsgo/srs/stream/streamtest"
 	"github.com/stretchr/testify/require"
 )
+
+// buffer is what lines go to; the printer has its own goroutine.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+// take gives what came since the last call.
+func (b *buffer) take() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	defer b.b.Reset()
+	return b.b.String()
+}
 
 type source struct{}
 
@@ -32,7 +53,7 @@ func TestLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := stream.NewHub(stream.HubConfig{})
 		hub.SetSettings(func(stream.Key) (stream.Settings, error) { return stream.Settings{Idle: time.Minute}, nil })
-		var b bytes.Buffer
+		var b buffer
 		p := Start(hub, slog.New(srslog.New(&b, srslog.Options{ID: "process0"})), source{})
 		k := stream.Key{Vhost: stream.DefaultVhost, App: "live", Name: "a"}
 		pub, err := hub.Publish(t.Context(), stream.Request{Key: k, Protocol: "rtmp"})
@@ -49,11 +70,11 @@ func TestLines(t *testing.T) {
 		}
 		sent := pub.Session.Stats()
 		take := func() []string {
-			b.Reset()
+			b.take()
 			time.Sleep(10 * time.Second)
 			synctest.Wait()
 			pub.Touch()
-			return strings.Split(strings.TrimSpace(regexp.MustCompile(`(?m)^\[[^]]*\]\[INFO\]\[\d+\]`).ReplaceAllString(b.String(), "")), "\n")
+			return strings.Split(strings.TrimSpace(regexp.MustCompile(`(?m)^\[[^]]*\]\[INFO\]\[\d+\]`).ReplaceAllString(b.take(), "")), "\n")
 		}
 		pub.Touch()
 		lines := take()
