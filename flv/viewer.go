@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gobwas/ws"
+
 	"github.com/srsgo/srs/protocol"
 	"github.com/srsgo/srs/stream"
 )
@@ -48,24 +50,23 @@ type viewer struct {
 	remux   Remux
 	wait    time.Duration
 	framing framing
-	head    []byte // still to send before the first media
+	head    []byte // what precedes the first media, until that is sent
 
 	out  stream.Writer
-	conn net.Conn     // nil if the response belongs to net/http
-	tcp  *net.TCPConn // conn, where nothing is in between
+	conn net.Conn // nil if the response belongs to net/http
 
+	opened    bool // the first media is about to be sent, or was
 	state     atomic.Uint32
 	gone      atomic.Bool   // the client left
 	closeCode atomic.Uint32 // WebSocket: what to say at the end
 	watched   chan struct{} // WebSocket: closed when the client is no longer read
 	early     []byte        // WebSocket: what came with the handshake
 
-	mu       sync.Mutex
-	deadline time.Time // as Serve wants it
-	settled  bool      // interrupt has no say any more
+	mu      sync.Mutex
+	settled bool // interrupt has no say any more
 }
 
-// The states of a viewer. Only one of begun and late comes after waiting.
+// The states of a viewer.
 const (
 	waiting = iota
 	begun
@@ -76,9 +77,6 @@ const (
 // is a handler and returns, which frees the memory of net/http.
 func (v *viewer) own(conn net.Conn) {
 	v.conn, v.out = conn, conn
-	if !isTLS(conn) {
-		v.tcp = protocol.TCP(conn)
-	}
 	v.m.owns(v.player.Session(), conn)
 	watch := v.watch
 	if v.framing == webSocket {
@@ -95,7 +93,7 @@ func (v *viewer) run() {
 		_ = v.conn.Close()
 		v.end(err)
 	}()
-	err = v.serve(connWriter{v})
+	err = v.serve(v.writer())
 	v.settle()
 	v.finish(err)
 }
@@ -113,7 +111,41 @@ func (v *viewer) serve(w stream.Writer) error {
 			return err
 		}
 	}
-	return v.player.Serve(w, newFormat(&v.remux, tracks, v.framing))
+	f := newFormat(&v.remux, tracks)
+	if v.conn != nil {
+		f.Frame = v.frame
+	}
+	if v.framing == chunked {
+		f.Trailer = "\r\n"
+	}
+	return v.player.Serve(w, f)
+}
+
+// writer gives what Serve writes to: the TCP connection itself where nothing is in
+// between, for then all can go in one call.
+func (v *viewer) writer() stream.Writer {
+	if t := protocol.TCP(v.conn); t != nil && !isTLS(v.conn) {
+		return t
+	}
+	return gatherer{v}
+}
+
+// frame precedes each run of media on a connection: the first one with the head, so
+// that nothing is sent before there is media.
+func (v *viewer) frame(dst []byte, n int) []byte {
+	if !v.opened {
+		v.opened = true
+		v.begin()
+		dst = append(dst, v.head...)
+		v.head = nil
+	}
+	switch v.framing {
+	case chunked:
+		return appendChunkSize(dst, n)
+	case webSocket:
+		return appendFrame(dst, ws.OpBinary, n)
+	}
+	return dst
 }
 
 // contents is which kinds of tracks a wire has.
@@ -121,7 +153,7 @@ type contents struct{ audio, video bool }
 
 // newFormat gives the format for a viewer. Viewers with the same contents share a wire,
 // whatever their framing.
-func newFormat(x *Remux, t *stream.Tracks, how framing) *stream.Format {
+func newFormat(x *Remux, t *stream.Tracks) *stream.Format {
 	var has contents
 	has.audio, has.video = x.announces(t)
 	f := &stream.Format{Name: "flv", Key: has, New: func() stream.Encoder {
@@ -130,12 +162,6 @@ func newFormat(x *Remux, t *stream.Tracks, how framing) *stream.Format {
 	if x.KeepUnannounced {
 		f.Key = contents{true, true}
 		f.New = func() stream.Encoder { return &keeper{Encoder{}, Encoder{HasAudio: has.audio, HasVideo: has.video}} }
-	}
-	switch how {
-	case chunked:
-		f.Frame, f.Trailer = appendChunkSize, "\r\n"
-	case webSocket:
-		f.Frame = appendMessage
 	}
 	return f
 }
@@ -156,17 +182,11 @@ func appendChunkSize(dst []byte, n int) []byte {
 
 const lastChunk = "0\r\n\r\n"
 
-// begin is called before each write; the first one makes the viewer a begun one.
-func (v *viewer) begin() error {
-	if v.state.Load() == begun {
-		return nil
-	}
+// begin marks a viewer whose first media is about to be sent.
+func (v *viewer) begin() {
 	v.mu.Lock() // the connection may be in use for a pong
-	ok := v.state.CompareAndSwap(waiting, begun)
+	v.state.Store(begun)
 	v.mu.Unlock()
-	if !ok {
-		return errWait
-	}
 	if v.conn != nil {
 		// Failures only cost performance.
 		_ = protocol.SetSendBuffer(v.conn, v.player.SendBuffer())
@@ -174,7 +194,6 @@ func (v *viewer) begin() error {
 			_ = protocol.SetNoDelay(v.conn, false)
 		}
 	}
-	return nil
 }
 
 func (v *viewer) began() bool { return v.state.Load() == begun }
@@ -223,10 +242,10 @@ func (v *viewer) settle() {
 	v.mu.Unlock()
 }
 
-// Write is for writers that take one piece at a time.
+// Write writes to a response of net/http, in place of which nothing is framed.
 func (v *viewer) Write(b []byte) (int, error) {
-	if err := v.begin(); err != nil {
-		return 0, err
+	if !v.began() {
+		v.begin()
 	}
 	return v.out.Write(b)
 }
@@ -234,38 +253,17 @@ func (v *viewer) Write(b []byte) (int, error) {
 // SetWriteDeadline sets a deadline unless the session is over: it must not undo what
 // interrupt has done.
 func (v *viewer) SetWriteDeadline(t time.Time) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.deadline = t
 	if err := v.out.SetWriteDeadline(t); err != nil {
 		return err
 	}
 	return v.player.Context().Err()
 }
 
-// connWriter is a viewer with a connection of its own.
-type connWriter struct{ *viewer }
+// gatherer writes to a connection with TLS.
+type gatherer struct{ *viewer }
 
-// WriteBuffers sends pieces in one call: with writev over TCP, else in one TLS record.
-func (c connWriter) WriteBuffers(b *net.Buffers) (int64, error) {
-	v := c.viewer
-	if err := v.begin(); err != nil {
-		return 0, err
-	}
-	if v.head != nil {
-		*b = append(net.Buffers{v.head}, *b...)
-		v.head = nil
-	}
-	if v.tcp == nil {
-		return v.m.writeGathered(v.conn, b)
-	}
-	if len(*b) == 1 {
-		n, err := v.tcp.Write((*b)[0])
-		consume(b, n)
-		return int64(n), err
-	}
-	return b.WriteTo(v.tcp)
-}
+// WriteBuffers sends pieces in one TLS record.
+func (g gatherer) WriteBuffers(b *net.Buffers) (int64, error) { return g.m.writeGathered(g.conn, b) }
 
 // writeGathered writes the beginning of b, as much as a TLS record holds. Copying that
 // costs less than a record and a system call for each piece.

@@ -68,9 +68,7 @@ func checkHandshake(r *http.Request) (code int) {
 	return http.StatusBadRequest
 }
 
-// appendMessage appends the header of a binary message of n bytes (RFC 6455 5.2).
-func appendMessage(dst []byte, n int) []byte { return appendFrame(dst, ws.OpBinary, n) }
-
+// appendFrame appends the header of an unfragmented frame of n bytes (RFC 6455 5.2).
 func appendFrame(dst []byte, op ws.OpCode, n int) []byte {
 	dst = append(dst, 0x80|byte(op))
 	switch {
@@ -183,7 +181,7 @@ func (v *viewer) pong(b []byte) error {
 	if v.state.Load() == waiting {
 		_ = v.conn.SetWriteDeadline(time.Now().Add(lastWords))
 		_, err := v.conn.Write(b)
-		_ = v.conn.SetWriteDeadline(v.deadline)
+		_ = v.conn.SetWriteDeadline(time.Time{})
 		return err
 	}
 	if err := v.player.Inject(b); err != nil {
