@@ -61,7 +61,7 @@ var rules = []rule{
 	{in: "protocol/console/...", may: append([]string{"protocol/console/..."}, extensionMay...)},
 
 	// Programs. Examples are written against what everybody can import, and need nothing else.
-	{in: "examples/...", may: []string{"stream", "protocol", "rtmp", "flv"}},
+	{in: "examples/...", may: []string{"stream", "protocol/...", "rtmp/...", "flv"}},
 	{in: "cmd/srsd/...", may: []string{"cmd/srsd/...", "stream", "protocol/...", "rtmp/...", "flv"}},
 	{in: "cmd/srsbench/...", may: []string{"cmd/srsbench/...", "stream", "protocol/...", "rtmp/...", "flv", "golang.org/x/sys/..."}},
 	{in: "cmd/internal/repotest"},
