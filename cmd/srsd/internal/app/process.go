@@ -198,6 +198,9 @@ func (p *process) start(f *conf.File) int {
 		}
 		return p.fail(code, err)
 	}
+	for _, l := range cfg.Server().HTTP {
+		p.log.Info("http listens", "addrs", l.Listen, "https", l.CertFile != "")
+	}
 	p.log.Info("the server is up")
 	p.ready.Done()
 	return 0
