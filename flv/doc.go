@@ -20,6 +20,15 @@
 // A body in single-track form is of track id 0. On the way out the default track of
 // each kind has the single-track form; the others go as multitrack bodies with one
 // track each, to peers that understand that.
+//
+// # Server and clients
+//
+// A [Module] plays streams at /app/stream.flv over HTTP/1, HTTP/2 and WebSocket, and
+// takes streams that are posted. [Pull] and [Push] are the other ends of both.
+//
+// What differs from SRS: a stream that ends is told by the last chunk, so that players
+// do not take it for a failure; HTTP/1.0 clients get the bytes without chunks, which
+// they do not know; HEAD is answered at once and asks nobody's leave.
 package flv
 
 import "github.com/srsgo/srs/stream"
