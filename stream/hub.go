@@ -99,9 +99,18 @@ func (h *Hub) OnLive(f func(ctx context.Context, s *Stream)) (remove func()) {
 }
 
 // SetSettings sets where the settings of a stream come from: f is asked whenever a
-// session starts. An error refuses the session; ErrNotFound is the one for an unknown
-// vhost. Without it, all streams have the zero Settings.
-func (h *Hub) SetSettings(f func(Key) (Settings, error)) { h.settings.Store(&f) }
+// session starts, and at once for the streams that live, whose publishers and players go
+// on under the new ones. (How a live viewer's time stamps are made stays as it is.) An
+// error refuses new sessions; ErrNotFound is the one for an unknown vhost. Without it, all
+// streams have the zero Settings.
+func (h *Hub) SetSettings(f func(Key) (Settings, error)) {
+	h.settings.Store(&f)
+	for s := range h.Streams() {
+		if set, err := h.settingsOf(s.key); err == nil {
+			s.configure(set)
+		}
+	}
+}
 
 func (h *Hub) settingsOf(k Key) (Settings, error) {
 	var s Settings

@@ -312,3 +312,27 @@ type badEncoder struct{ lineEncoder }
 func (badEncoder) AppendPacket([]byte, *Packet) []byte { panic("bad") }
 
 var _ io.Writer = &sink{}
+
+func TestSettingsReachLiveStreams(t *testing.T) {
+	h := NewHub(HubConfig{})
+	closeHub(t, h)
+	pub, err := h.Publish(t.Context(), Request{Key: key})
+	require.NoError(t, err)
+	defer pub.Close(nil)
+	require.NoError(t, pub.WritePacket(video(0, true)))
+	h.SetSettings(func(Key) (Settings, error) {
+		return Settings{NoCache: true, Flush: Flush{Mode: FlushWindow, Window: time.Second}}, nil
+	})
+	pl, err := h.Play(t.Context(), Request{Key: key})
+	require.NoError(t, err)
+	defer pl.Close()
+	go func() {
+		_ = pub.WritePacket(video(40, false))
+		time.Sleep(20 * time.Millisecond)
+		_ = pub.WritePacket(video(80, true))
+	}()
+	p, err := pl.ReadPacket()
+	require.NoError(t, err)
+	require.Equal(t, 80*time.Millisecond, p.DTS, "without a cache a player waits for the next key frame")
+	require.Equal(t, time.Second, h.Stream(key).flush.window)
+}

@@ -299,10 +299,28 @@ func (m *meter) count(p *Packet) {
 	m.totalSize.Add(uint64(len(p.Payload)))
 }
 
+// configure takes other settings while the stream lives.
+func (s *Stream) configure(set Settings) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.apply(set)
+	s.clock.off = set.Jitter == JitterOff || set.ATC
+	if set.NoCache {
+		s.forget()
+	}
+}
+
+// apply takes settings; FlushAuto keeps the step it has found.
+func (s *Stream) apply(set Settings) {
+	if set.Flush != s.set.Flush || set.Flush.Mode != FlushAuto {
+		s.flush.configure(set.Flush)
+	}
+	s.set = set
+}
+
 // begin gives the stream to a publisher. The caller holds mu.
 func (s *Stream) begin(p *Publisher, set Settings) {
-	s.set = set
-	s.flush.configure(set.Flush)
+	s.apply(set)
 	s.flush.manual = false
 	s.clock.restart(set.Jitter == JitterOff || set.ATC)
 	s.video, s.audioRun, s.keySeen = false, 0, false

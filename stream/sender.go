@@ -114,12 +114,12 @@ func (s *server) advance(n int) {
 }
 
 // send is a sender's turn with one viewer.
-func (f *fastPath) send() {
+func (f *fastPath) send(last *gathered) {
 	if !f.owner.CompareAndSwap(ownNobody, ownSender) {
 		return
 	}
 	s := f.server
-	ok := !f.attention.Load() && f.sendReady()
+	ok := !f.attention.Load() && f.sendReady(last)
 	if !ok {
 		f.owner.Store(ownSelf)
 		s.p.view.Interrupt()
@@ -133,7 +133,7 @@ func (f *fastPath) send() {
 
 // sendReady writes what is ready; false leaves the viewer to its own goroutine, with the
 // rest in bufs. A panic (in a format's Frame) becomes the viewer's alone.
-func (f *fastPath) sendReady() (ok bool) {
+func (f *fastPath) sendReady(last *gathered) (ok bool) {
 	s := f.server
 	defer func() {
 		if r := recover(); r != nil {
@@ -143,7 +143,7 @@ func (f *fastPath) sendReady() (ok bool) {
 	}()
 	s.array[0] = nil
 	s.bufs = s.array[:1]
-	records, media, err := s.gather()
+	records, media, err := last.gather(s)
 	if len(s.bufs) > 1 {
 		s.frameBufs()
 		if werr := f.raw.Write(f.try); werr != nil {
@@ -154,6 +154,30 @@ func (f *fastPath) sendReady() (ok bool) {
 	}
 	// More that is ready, the end among it, would have to wait for the next flush.
 	return err == nil && f.err == nil && !s.left && s.joined && !s.p.view.ready()
+}
+
+// gathered is what a sender's latest viewer got. Most viewers are at the same place, so
+// that the next one mostly gets the same.
+type gathered struct {
+	from, to       uint64
+	bufs           [2][]byte
+	records, media int
+}
+
+func (g *gathered) gather(s *server) (records, media int, err error) {
+	pos := &s.p.view.pos
+	from := pos.Load()
+	if g.media > 0 && from == g.from && s.caughtUp {
+		s.bufs = append(s.bufs, g.bufs[:]...)
+		pos.Store(g.to)
+		return g.records, g.media, nil
+	}
+	records, media, err = s.gather()
+	if err == nil && s.joined && s.caughtUp && len(s.bufs) <= 1+len(g.bufs) {
+		*g = gathered{from: from, to: pos.Load(), records: records, media: media}
+		copy(g.bufs[:], s.bufs[1:])
+	}
+	return records, media, err
 }
 
 // senders are a wire's sender goroutines, each with a share of the viewers.
@@ -232,11 +256,12 @@ func (s *sender) run() {
 		s.cursor.pos.Store(r.flushed.Load())
 		ended := r.end.Load() != nil
 		live := s.viewers[:0]
+		var last gathered
 		for i, f := range s.viewers {
 			if f.owner.Load() == ownDead {
 				continue
 			}
-			f.send()
+			f.send(&last)
 			live = append(live, f)
 			if i%yieldEvery == yieldEvery-1 {
 				runtime.Gosched()
