@@ -86,6 +86,9 @@ func (p *Publisher) ReadAhead() (bytes int, window time.Duration) {
 // Close ends the publication; its players wait for the next or end, as they asked for.
 // A nil cause is a clean end. It may be called more than once.
 func (p *Publisher) Close(cause error) error {
+	if cause != nil {
+		p.cancel(cause) // before the stream refuses its packets: it shall be told why
+	}
 	mine := p.stream.finish(p)
 	p.hub.end(p.Session, EventUnpublish, cause)
 	if mine {
