@@ -114,6 +114,9 @@ var liveAnswer = []string{
 	`6/1 type 9 at 0: 1701`, `6/1 type 9 at 40: 2701`,
 }
 
+// patient settings never end a publisher for being silent while other tests take time.
+var patient = stream.Settings{FirstPacket: -1, Idle: -1}
+
 func TestConversations(t *testing.T) {
 	t.Parallel()
 	srv := runServer(t, serverConfig{
@@ -127,7 +130,8 @@ func TestConversations(t *testing.T) {
 				return rtmp.Vhost{}
 			},
 		},
-		vhosts: protocol.VhostSet{stream.DefaultVhost: true, "acks.test": true, "ts.test": true, "off.test": false},
+		settings: patient,
+		vhosts:   protocol.VhostSet{stream.DefaultVhost: true, "acks.test": true, "ts.test": true, "off.test": false},
 	})
 	pub := srv.dial(t)
 	pub.publish("av")
@@ -249,7 +253,7 @@ func TestAcknowledgements(t *testing.T) {
 	}
 
 	// Without one of the vhost's, the client's holds.
-	srv = runServer(t, serverConfig{})
+	srv = runServer(t, serverConfig{settings: patient})
 	c = srv.dial(t)
 	c.connect("rtmp://127.0.0.1/live")
 	c.quiet()
@@ -263,7 +267,7 @@ func TestAcknowledgements(t *testing.T) {
 // TestPlayerOutlivesPublisher: a player gets the next publication, along one timeline.
 func TestPlayerOutlivesPublisher(t *testing.T) {
 	t.Parallel()
-	srv := runServer(t, serverConfig{})
+	srv := runServer(t, serverConfig{settings: patient})
 	play := srv.dial(t)
 	play.await("s")
 	pub := srv.dial(t)
@@ -298,7 +302,7 @@ func TestPlayerOutlivesPublisher(t *testing.T) {
 // from the next key frame on.
 func TestJoinAtCachedKeyFrame(t *testing.T) {
 	t.Parallel()
-	srv := runServer(t, serverConfig{})
+	srv := runServer(t, serverConfig{settings: patient})
 	pub := srv.dial(t)
 	pub.publish("s")
 	pub.media(live...)
@@ -314,7 +318,7 @@ func TestJoinAtCachedKeyFrame(t *testing.T) {
 // TestPause: nothing is sent to a paused player, which then goes on where it was.
 func TestPause(t *testing.T) {
 	t.Parallel()
-	srv := runServer(t, serverConfig{})
+	srv := runServer(t, serverConfig{settings: patient})
 	pub := srv.dial(t)
 	pub.publish("s")
 	pub.media(live...)
@@ -334,7 +338,7 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	denied := &stream.DeniedError{Public: "Not today.", Err: errors.New("internal reason")}
 	srv := runServer(t, serverConfig{
-		settings: stream.Settings{Conflict: stream.Refuse},
+		settings: stream.Settings{Conflict: stream.Refuse, FirstPacket: -1, Idle: -1},
 		vhosts:   protocol.VhostSet{stream.DefaultVhost: true, "off.test": false},
 	})
 	srv.Hub().AddGate(stream.GateFunc(func(_ context.Context, s *stream.Session) error {
@@ -504,7 +508,7 @@ func pour(c *rawConn) (stop func()) {
 // when the server stops; others are not.
 func TestReconnectRequest(t *testing.T) {
 	t.Parallel()
-	srv := runServer(t, serverConfig{})
+	srv := runServer(t, serverConfig{settings: patient})
 	caps := amf.Field{Name: "capsEx", Value: 1.0}
 	pub, play, old := srv.dial(t), srv.dial(t), srv.dial(t)
 	pub.publish("s", caps)
@@ -530,7 +534,7 @@ func TestReconnectRequest(t *testing.T) {
 // TestEnhancedConnect: what the server can is told to clients that asked.
 func TestEnhancedConnect(t *testing.T) {
 	t.Parallel()
-	srv := runServer(t, serverConfig{})
+	srv := runServer(t, serverConfig{settings: patient})
 	c := srv.dial(t)
 	c.sendConnect("rtmp://127.0.0.1/live", amf.Field{Name: "fourCcList", Value: amf.StrictArray{"*"}}, amf.Field{Name: "capsEx", Value: 2.0})
 	c.expect(windowAckSize, peerBandwidth, setChunkSize)
@@ -598,7 +602,7 @@ func TestRequest(t *testing.T) {
 // TestPing: the answer has the ping's time, whatever the client does.
 func TestPing(t *testing.T) {
 	t.Parallel()
-	srv := runServer(t, serverConfig{})
+	srv := runServer(t, serverConfig{settings: patient})
 	c := srv.dial(t)
 	c.quiet() // before connect
 	c.publish("s")

@@ -178,8 +178,9 @@ func (s *testServer) pourUntilLogged(t testing.TB, pub *rawConn, texts ...string
 	frame.Payload = append(frame.Payload, make([]byte, 50_000)...)
 	binary.BigEndian.PutUint32(frame.Payload, uint32(len(frame.Payload)-4))
 	b := publishBytes(pub.out, []*stream.Packet{frame})
+	mark := len(s.log.String())
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if log := s.log.String(); strings.Contains(log, texts[0]) && strings.Contains(log, texts[1]) {
+		if log := s.log.String()[mark:]; strings.Contains(log, texts[0]) && strings.Contains(log, texts[1]) {
 			return
 		}
 		pub.write(b)
@@ -215,21 +216,23 @@ func wait(c net.Conn) {
 // told of anything else.
 func TestStuckCloseStream(t *testing.T) {
 	t.Parallel()
-	srv := runServer(t, serverConfig{})
+	srv := runServer(t, serverConfig{settings: patient})
 	nc, err := net.Dial("tcp", srv.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = nc.(*net.TCPConn).SetReadBuffer(4 << 10)
 	c := newRaw(t, nc)
-	c.play("s")
+	c.await("s")
 	pub := srv.dial(t)
 	pub.publish("s")
 	frame := testPacket(stream.KindVideo, 0, 1)
 	frame.Payload = append(frame.Payload, make([]byte, 8<<20)...)
 	binary.BigEndian.PutUint32(frame.Payload, uint32(len(frame.Payload)-4))
 	pub.media(frame)
-	pub.quiet()
+	if err := c.readFull(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
 	// Inside that frame: what is asked for now could only be answered in its middle.
 	c.command("closeStream", 4, 1)
 	c.command("play", 5, 1, "s", -2000.0)
@@ -239,7 +242,7 @@ func TestStuckCloseStream(t *testing.T) {
 // TestManyConnections: connections that come and go in any state leave nothing.
 func TestManyConnections(t *testing.T) {
 	streamtest.CheckLeaks(t)
-	srv := runServer(t, serverConfig{})
+	srv := runServer(t, serverConfig{settings: patient})
 	var all sync.WaitGroup
 	var n atomic.Int32
 	for range 16 {
