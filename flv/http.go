@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/srsgo/srs/protocol"
@@ -207,17 +208,16 @@ func say(w http.ResponseWriter, code int, text string) {
 // serveInPlace plays on the handler's goroutine: HTTP/2, and servers of an application
 // that do not give connections away.
 func (v *viewer) serveInPlace(w http.ResponseWriter, r *http.Request) {
-	rc := http.NewResponseController(w)
+	out := &responseWriter{v: v, w: w, rc: http.NewResponseController(w)}
 	w.Header().Set("Content-Type", contentType)
-	v.out = responseWriter{w, rc}
 	stop := context.AfterFunc(r.Context(), v.left)
 	err := errPanic
 	defer func() {
 		stop()
-		v.settle()
+		out.close()
 		v.end(err)
 	}()
-	err = v.serve(v)
+	err = v.serve(out)
 	switch {
 	case !v.began():
 		refuse(w, cmpErr(err, stream.ErrNotFound))
@@ -228,25 +228,45 @@ func (v *viewer) serveInPlace(w http.ResponseWriter, r *http.Request) {
 
 // responseWriter is a response as what a player writes to.
 type responseWriter struct {
-	http.ResponseWriter
+	v  *viewer
+	w  http.ResponseWriter
 	rc *http.ResponseController
+
+	mu     sync.Mutex
+	closed bool
 }
 
 // Write writes and flushes.
-func (w responseWriter) Write(b []byte) (int, error) {
-	n, err := w.ResponseWriter.Write(b)
+func (w *responseWriter) Write(b []byte) (int, error) {
+	if !w.v.began() {
+		w.v.begin()
+	}
+	n, err := w.w.Write(b)
 	if err == nil {
 		err = w.rc.Flush()
 	}
 	return n, err
 }
 
-// SetWriteDeadline needs no support: a server without it bounds writes in its own way.
-func (w responseWriter) SetWriteDeadline(t time.Time) error {
+// SetWriteDeadline may come from another goroutine, for which the handler does not wait.
+// It needs no support: a server without it bounds writes in its own way.
+func (w *responseWriter) SetWriteDeadline(t time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return net.ErrClosed
+	}
 	if err := w.rc.SetWriteDeadline(t); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	return nil
+}
+
+// close is called before the handler returns: the response is of no use after that.
+func (w *responseWriter) close() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
 }
 
 func isTLS(c net.Conn) bool {

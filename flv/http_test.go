@@ -320,6 +320,42 @@ func TestFlags(t *testing.T) {
 	}
 }
 
+// TestOutcomes holds what the hub's observers are told of the end.
+func TestOutcomes(t *testing.T) {
+	r := newRig(t, Config{})
+	ends := make(chan error, 10)
+	r.hub.Observe(func(e stream.Event) {
+		if e.Type == stream.EventStop {
+			ends <- e.Err
+		}
+	})
+	ended := func() error {
+		select {
+		case err := <-ends:
+			return err
+		case <-time.After(5 * time.Second):
+			return errors.New("no end")
+		}
+	}
+	for _, base := range []string{"http://" + r.addr, "https://" + r.secure} {
+		play := func() *http.Response { return get(t, httpClient(t, base[4] == 's'), base+"/live/av.flv") }
+		f := r.publish(t, liveKey, streamtest.H264AAC())
+		_ = play().Body.Close()
+		require.NoError(t, ended())
+		play()
+		for s := range r.hub.Sessions() {
+			if s.Action == stream.ActionPlay {
+				s.Kick(nil)
+			}
+		}
+		require.ErrorIs(t, ended(), stream.ErrKicked)
+		play()
+		f.finish()
+		require.NoError(t, ended())
+		waitFor(t, "the stream is gone", func() bool { return r.streams() == 0 })
+	}
+}
+
 // TestKick holds that a session that ends otherwise than with its stream has no last
 // chunk.
 func TestKick(t *testing.T) {

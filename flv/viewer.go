@@ -43,7 +43,7 @@ const (
 	webSocket
 )
 
-// viewer is one player of a stream. It is what Player.Serve writes to.
+// viewer is one player of a stream.
 type viewer struct {
 	m       *Module
 	player  *stream.Player
@@ -52,7 +52,6 @@ type viewer struct {
 	framing framing
 	head    []byte // what precedes the first media, until that is sent
 
-	out  stream.Writer
 	conn net.Conn // nil if the response belongs to net/http
 
 	opened    bool // the first media is about to be sent, or was
@@ -62,8 +61,7 @@ type viewer struct {
 	watched   chan struct{} // WebSocket: closed when the client is no longer read
 	early     []byte        // WebSocket: what came with the handshake
 
-	mu      sync.Mutex
-	settled bool // interrupt has no say any more
+	mu sync.Mutex // begin, and a pong before
 }
 
 // The states of a viewer.
@@ -76,7 +74,7 @@ const (
 // own serves the viewer on a connection that is the module's from now on. The caller
 // is a handler and returns, which frees the memory of net/http.
 func (v *viewer) own(conn net.Conn) {
-	v.conn, v.out = conn, conn
+	v.conn = conn
 	v.m.owns(v.player.Session(), conn)
 	watch := v.watch
 	if v.framing == webSocket {
@@ -88,19 +86,18 @@ func (v *viewer) own(conn net.Conn) {
 }
 
 func (v *viewer) run() {
-	err := errPanic
+	reason, cause := v.outcome(errPanic)
 	defer func() {
-		_ = v.conn.Close()
-		v.end(err)
+		v.endAs(reason, cause)
+		_ = v.conn.Close() // after that it looks as if the client had left
 	}()
-	err = v.serve(v.writer())
-	v.settle()
+	err := v.serve(v.writer())
+	reason, cause = v.outcome(err)
 	v.finish(err)
 }
 
 // serve plays until the end; nil means that of the publication.
 func (v *viewer) serve(w stream.Writer) error {
-	defer context.AfterFunc(v.player.Context(), v.interrupt)()
 	if v.wait > 0 {
 		defer time.AfterFunc(v.wait, v.giveUp).Stop()
 	}
@@ -127,7 +124,7 @@ func (v *viewer) writer() stream.Writer {
 	if t := protocol.TCP(v.conn); t != nil && !isTLS(v.conn) {
 		return t
 	}
-	return gatherer{v}
+	return gatherer{v.conn, v.m}
 }
 
 // frame precedes each run of media on a connection: the first one with the head, so
@@ -225,45 +222,14 @@ func (v *viewer) watch() {
 	v.left()
 }
 
-// interrupt ends a write that is under way when the session ends. A response of HTTP/2
-// cannot be written to after that, so it is left alone before its first write.
-func (v *viewer) interrupt() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if !v.settled && (v.conn != nil || v.began()) {
-		_ = v.out.SetWriteDeadline(time.Unix(1, 0))
-	}
-}
-
-// settle is called when serving is over: deadlines are the caller's again.
-func (v *viewer) settle() {
-	v.mu.Lock()
-	v.settled = true
-	v.mu.Unlock()
-}
-
-// Write writes to a response of net/http, in place of which nothing is framed.
-func (v *viewer) Write(b []byte) (int, error) {
-	if !v.began() {
-		v.begin()
-	}
-	return v.out.Write(b)
-}
-
-// SetWriteDeadline sets a deadline unless the session is over: it must not undo what
-// interrupt has done.
-func (v *viewer) SetWriteDeadline(t time.Time) error {
-	if err := v.out.SetWriteDeadline(t); err != nil {
-		return err
-	}
-	return v.player.Context().Err()
-}
-
 // gatherer writes to a connection with TLS.
-type gatherer struct{ *viewer }
+type gatherer struct {
+	net.Conn
+	m *Module
+}
 
 // WriteBuffers sends pieces in one TLS record.
-func (g gatherer) WriteBuffers(b *net.Buffers) (int64, error) { return g.m.writeGathered(g.conn, b) }
+func (g gatherer) WriteBuffers(b *net.Buffers) (int64, error) { return g.m.writeGathered(g.Conn, b) }
 
 // writeGathered writes the beginning of b, as much as a TLS record holds. Copying that
 // costs less than a record and a system call for each piece.
@@ -303,6 +269,9 @@ func consume(b *net.Buffers, n int) {
 // finish says the last words on a connection of the viewer's own. SRS closes without a
 // last chunk; with it players know that this is the end and no failure.
 func (v *viewer) finish(err error) {
+	if !v.player.Intact() {
+		return
+	}
 	_ = v.conn.SetWriteDeadline(time.Now().Add(lastWords))
 	switch {
 	case v.framing == webSocket:
@@ -326,20 +295,30 @@ func refusalHead(head string, code int, text string) string {
 	).Replace(head)
 }
 
-// end closes the session and tells its totals.
-func (v *viewer) end(err error) {
-	s := v.player.Session()
-	reason, cause := "", err
+// outcome tells why a viewer ended: in a word for the log, and for the hub, where a
+// client that leaves is no error.
+func (v *viewer) outcome(err error) (reason string, cause error) {
+	kicked := v.player.Session().Err()
 	switch {
-	case s.Err() != nil && !v.gone.Load() && !errors.Is(err, errWait):
-		reason = s.Err().Error() // who kicked it knows best
-	case v.gone.Load(), lost(err):
-		reason, cause = "client left", nil
+	case v.gone.Load():
+		return "client left", nil
+	case errors.Is(err, errWait):
+		return err.Error(), err
+	case kicked != nil:
+		return kicked.Error(), err
+	case lost(err):
+		return "client left", nil
 	case err == nil:
-		reason = "stream ended"
-	default:
-		reason = err.Error()
+		return "stream ended", nil
 	}
+	return err.Error(), err
+}
+
+func (v *viewer) end(err error) { v.endAs(v.outcome(err)) }
+
+// endAs closes the session and tells its totals.
+func (v *viewer) endAs(reason string, cause error) {
+	s := v.player.Session()
 	_ = v.player.CloseCause(cause)
 	n := s.Stats()
 	v.m.host.Logger.Info("flv play ended", "id", s.ID, "stream", s.Request.Key, "bytes", n.Bytes, "dropped", n.Dropped,
