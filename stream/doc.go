@@ -16,7 +16,9 @@
 //	                                           no SPS, PPS or access unit delimiter
 //	HEVC         hvcC (ISO 14496-15 8.3.3.1)   as H264; no VPS, SPS, PPS or AUD
 //	AV1          av1C (AV1-ISOBMFF 2.3)        OBUs with size fields; no temporal delimiter
-//	VP8, VP9     vpcC (VP-ISOBMFF) or none     one frame (VP9: superframe)
+//	VP8, VP9     vpcC box content with its     one frame (VP9: superframe)
+//	             version and flags, or none
+//	             (VP-ISOBMFF)
 //	AAC          AudioSpecificConfig           one raw access unit, no ADTS
 //	             (ISO 14496-3 1.6.2.1)
 //	Opus         OpusHead (RFC 7845 5.1)       one packet
@@ -24,7 +26,7 @@
 //	MP3          none                          one or more whole frames with their headers
 //	AC3, EAC3    none                          one sync frame
 //	G711A, G711U none                          samples
-//	FLV ids      none                          the FLV tag body after its first byte; such a
+//	FLV ids      audio: the body's first byte  the FLV tag body after its first byte; such a
 //	             ([FLVVideo], [FLVAudio])      codec is relayed, never parsed
 //
 // A change of parameter sets inside a stream is a new [Tracks] value, which the

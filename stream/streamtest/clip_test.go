@@ -83,7 +83,7 @@ func checkPayload(t *testing.T, p *stream.Packet) {
 		require.Equal(t, 1, bytes.Count(types, []byte{6}), "frames")
 		require.Equal(t, p.Key(), bytes.Contains(types, []byte{1}), "sequence header")
 	case stream.VP9:
-		require.Len(t, config, 8)
+		require.Len(t, config, 12)
 		require.EqualValues(t, 2, p.Payload[0]>>6, "frame marker")
 		require.Equal(t, p.Key(), p.Payload[0]&4 == 0)
 		require.NotEqual(t, byte(0xc0), p.Payload[len(p.Payload)-1]&0xe0, "superframe")

@@ -39,8 +39,13 @@ func TestCheckLeaks(t *testing.T) {
 
 func TestLeakReport(t *testing.T) {
 	before := goroutines()
-	ch := make(chan struct{})
-	go leakFor(ch)
+	ch, runs := make(chan struct{}), make(chan struct{})
+	go func() {
+		close(runs)
+		leakFor(ch)
+	}()
+	<-runs
+	time.Sleep(time.Millisecond)
 	defer close(ch)
 	defer func(d time.Duration) { leakPatience = d }(leakPatience)
 	leakPatience = 0

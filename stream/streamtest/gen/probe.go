@@ -112,18 +112,18 @@ func newTrack(s *probedStream, file string) (*track, error) {
 	return t, err
 }
 
-// boxContent gives what the first full box of a type holds after its version and
-// flags. The types asked for do not occur elsewhere in the small files made here.
+// boxContent gives what the first box of a type holds, the version and flags of a full
+// box included. The types asked for do not occur elsewhere in the small files made here.
 func boxContent(file, name string) ([]byte, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
 	i := bytes.Index(b, []byte(name))
-	if i < 4 || i+8 > len(b) {
+	if i < 4 || i+4 > len(b) {
 		return nil, fmt.Errorf("%s: no %s box", file, name)
 	}
-	return b[i+8 : i-4+int(b[i-1])], nil
+	return b[i+4 : i-4+int(b[i-1])], nil
 }
 
 // undump reads the hex dump of ffprobe: lines of an offset, 16 bytes, and their text.
