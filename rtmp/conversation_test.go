@@ -413,7 +413,6 @@ func TestRefusals(t *testing.T) {
 func TestEndings(t *testing.T) {
 	t.Parallel()
 	srv := runServer(t, serverConfig{settings: stream.Settings{Conflict: stream.TakeOver, FirstPacket: time.Second}})
-	srv.Hub().AddGate(stream.GateFunc(func(_ context.Context, s *stream.Session) error { return nil }))
 	kick := func(a stream.Action, name string) {
 		for s := range srv.Hub().Sessions() {
 			if s.Action == a && s.Request.Key.Name == name {

@@ -77,7 +77,6 @@ func TestHostilePeers(t *testing.T) {
 		"largest chunk size": {published(func(c *rawConn) {
 			c.control(chunk.SetChunkSize, 1<<31-1)
 			for i := range 64 { // messages begun and not continued
-				c.message(chunk.Video, uint32(3+i), 1, 0, nil)
 				h := chunk.AppendHeader(nil, chunk.Header{Type: chunk.Video, ChunkStream: uint32(3 + i), StreamID: 1}, 1<<24-1)
 				if _, err := c.Write(h); err != nil {
 					return

@@ -265,7 +265,7 @@ func TestInteropGStreamer(t *testing.T) {
 	}
 }
 
-// payloads gives packets with times that count them: for comparing contents alone.
+// payloads gives packets without their times, for comparing contents alone.
 func payloads(packets []*stream.Packet) []*stream.Packet {
 	out := make([]*stream.Packet, len(packets))
 	for i, p := range packets {
