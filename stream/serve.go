@@ -26,6 +26,9 @@ type BuffersWriter interface {
 // after a deadline, so each piece has to fit one.
 const maxPiece = 16 << 10
 
+// slowWrite is how long a write of a viewer that keeps up takes at most.
+const slowWrite = 20 * time.Millisecond
+
 // behindAfter is how far a viewer falls back before disposable frames are left out.
 const behindAfter = 2 * time.Second
 
@@ -47,7 +50,7 @@ type server struct {
 	injected int  // bytes in bufs[1] that were injected
 	started  bool // the format's start was sent
 	joined   bool // has its place in the wire
-	caughtUp bool // has been at its end
+	slow     bool // a write has blocked since
 
 	fast *fastPath // nil where a sender cannot write for the viewer
 	left bool      // bufs hold the rest of what a sender wrote
@@ -256,12 +259,12 @@ func (s *server) gather() (records, media int, err error) {
 		case errors.Is(err, ErrLapped):
 			p.lapped(w.ring.tail.Load() - pos)
 			view.SkipToKey()
-			s.joined, s.caughtUp = false, false
+			s.joined = false
 			return records + 1, media, nil
 		case err != nil:
 			return records, media, err
 		case n == 0:
-			s.caughtUp = true
+			s.slow = false
 			return records, media, nil
 		case len(run) == 0 && !p.persist && media > 0:
 			return records, media, nil // the end comes after what is gathered
@@ -314,11 +317,12 @@ func (s *server) join() (ok bool, err error) {
 	}
 }
 
-// behind tells whether the viewer has fallen back, after it had kept up.
+// behind tells whether the viewer has fallen back because it takes its bytes slowly. (A
+// publisher that sends a lot at once makes nobody slow.)
 func (s *server) behind(pos uint64) bool {
 	r := s.p.wire.ring
 	end := r.flushed.Load()
-	if !s.caughtUp || pos+1 >= end {
+	if !s.slow || pos+1 >= end {
 		return false
 	}
 	first, last := r.at(pos), r.at(end-1)
@@ -389,6 +393,9 @@ func (s *server) write(media bool) error {
 			}
 		}
 		n, err := s.writeSome()
+		if time.Since(now) > slowWrite {
+			s.slow = true
+		}
 		if err != nil && (n == 0 || s.p.ctx.Err() != nil || !errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err
 		}
