@@ -281,11 +281,12 @@ func (s *sender) run() {
 }
 
 // rest keeps a sender from beginning its next round too soon after one that took long:
-// what comes meanwhile, audio that follows video most of all, then leaves in one write
-// instead of two. It costs a crowd a few milliseconds, and a few viewers nothing.
+// what comes meanwhile, audio that follows video most of all, leaves in one write instead
+// of two. With 1,000 viewers that is about 20 ms; with a few, nothing. In a crowd's
+// realtime mode it saves a third of all writes.
 func rest(round time.Duration) {
-	const least, most = 200 * time.Microsecond, 10 * time.Millisecond
-	if d := min(2*round, most); d >= least {
+	const least, most = 200 * time.Microsecond, 20 * time.Millisecond
+	if d := min(4*round, most); d >= least {
 		time.Sleep(d)
 	}
 }
