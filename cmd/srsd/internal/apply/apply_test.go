@@ -68,12 +68,12 @@ func TestSettings(t *testing.T) {
 		"tcp_nodelay on;":                                   func(s *stream.Settings) { s.NoDelay = &yes },
 		"tcp_nodelay off;":                                  func(s *stream.Settings) { s.NoDelay = &no },
 
-		"min_latency on;":  func(s *stream.Settings) { s.Flush.Mode = stream.FlushEach },
+		"min_latency on;":  func(s *stream.Settings) { s.Flush.Mode, s.NoDelay = stream.FlushEach, &no },
 		"min_latency off;": func(*stream.Settings) {},
 		"play { mw_latency 100; }": func(s *stream.Settings) {
 			s.Flush = stream.Flush{Mode: stream.FlushWindow, Window: 100 * time.Millisecond}
 		},
-		"play { mw_latency 100; } min_latency on;": func(s *stream.Settings) { s.Flush.Mode = stream.FlushEach },
+		"play { mw_latency 100; } min_latency on;": func(s *stream.Settings) { s.Flush.Mode, s.NoDelay = stream.FlushEach, &no },
 		"play { mw_latency 0; mw_msgs 4; }": func(s *stream.Settings) {
 			s.Flush = stream.Flush{Mode: stream.FlushWindow, Messages: 4}
 		},

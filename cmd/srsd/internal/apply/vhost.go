@@ -52,7 +52,9 @@ func settings(v *conf.Scope) stream.Settings {
 	if s.CacheFrames <= 0 {
 		s.CacheFrames = -1 // no limit
 	}
-	if v.Has("tcp_nodelay") {
+	// With min_latency SRS's default is obeyed, off: each packet is a write, and what the kernel
+	// gathers of them halves their cost.
+	if v.Has("tcp_nodelay") || s.Flush.Mode == stream.FlushEach {
 		on := v.Bool("tcp_nodelay")
 		s.NoDelay = &on
 	}
