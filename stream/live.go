@@ -171,7 +171,7 @@ func (s *Stream) spread(p *Packet, key bool) {
 	}
 	for i := len(s.wires.active) - 1; i >= 0; i-- {
 		if w := s.wires.active[i]; !w.append(p, key, s.set.ReduceConfigs) {
-			s.hub.cfg.Logger.Error("wire ended", "stream", s.key, "format", w.format.Name, "err", *w.ring.end.Load())
+			s.hub.cfg.Logger.Error("wire ended", "stream", s.key, "format", w.name, "err", *w.ring.end.Load())
 			s.wires.remove(w)
 		}
 	}

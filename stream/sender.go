@@ -143,6 +143,7 @@ func (f *fastPath) sendReady(last *gathered) (ok bool) {
 	}()
 	s.array[0] = nil
 	s.bufs = s.array[:1]
+	s.injected = 0
 	records, media, err := last.gather(s)
 	if len(s.bufs) > 1 {
 		s.frameBufs()

@@ -187,7 +187,7 @@ func (s *Stream) fill(w *wire) {
 	}
 	s.readers--
 	if w.err != nil {
-		delete(s.wires.byKey, wireKey{w.format.Name, w.format.Key})
+		delete(s.wires.byKey, w.wireKey)
 		return
 	}
 	w.ring.Flush()

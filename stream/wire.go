@@ -75,11 +75,11 @@ const (
 // wire is a stream in one wire format: a log of bytes that all viewers of the format
 // share, each with a cursor of its own.
 type wire struct {
-	format *Format
-	ring   *Ring[record]
-	enc    Encoder
-	ready  chan struct{} // closed when filled and attached
-	err    error         // why it could not be filled; read after ready
+	wireKey
+	ring  *Ring[record]
+	enc   Encoder
+	ready chan struct{} // closed when filled and attached
+	err   error         // why it could not be filled; read after ready
 
 	// Under the stream's lock.
 	slab     *slab
@@ -95,7 +95,7 @@ type wire struct {
 }
 
 func newWire(f *Format) *wire {
-	return &wire{format: f, ring: NewRing[record](1 << 16), enc: f.New(), slabSize: slabSize, ready: make(chan struct{})}
+	return &wire{wireKey: wireKey{f.Name, f.Key}, ring: NewRing[record](1 << 16), enc: f.New(), slabSize: slabSize, ready: make(chan struct{})}
 }
 
 // append encodes a packet at the end of the log, and before it the tracks if they are
@@ -103,7 +103,7 @@ func newWire(f *Format) *wire {
 func (w *wire) append(p *Packet, key, reduce bool) (ok bool) {
 	defer func() {
 		if r := recover(); r != nil {
-			w.ring.Close(fmt.Errorf("stream: wire %s: encoder panicked: %v\n%s", w.format.Name, r, debug.Stack()))
+			w.ring.Close(fmt.Errorf("stream: wire %s: encoder panicked: %v\n%s", w.name, r, debug.Stack()))
 			ok = false
 		}
 	}()
@@ -271,7 +271,7 @@ type wires struct {
 }
 
 func (ws *wires) remove(w *wire) {
-	delete(ws.byKey, wireKey{w.format.Name, w.format.Key})
+	delete(ws.byKey, w.wireKey)
 	for i, x := range ws.active {
 		if x == w {
 			ws.active[i] = ws.active[len(ws.active)-1]
