@@ -201,10 +201,10 @@ func TestPullErrors(t *testing.T) {
 	streamtest.CheckLeaks(t)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/404", http.NotFound)
-	mux.HandleFunc("/loop", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/loop", 302) })
+	mux.HandleFunc("/loop", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/loop", http.StatusFound) })
 	for i := range 4 {
 		mux.HandleFunc(fmt.Sprint("/hop", i+1), func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, fmt.Sprint("/hop", i), 302)
+			http.Redirect(w, r, fmt.Sprint("/hop", i), http.StatusFound)
 		})
 	}
 	whole := file(t, streamtest.AACOnly())
