@@ -90,7 +90,7 @@ func (m *Module) admit(w http.ResponseWriter, r *http.Request, cfg *Config, res 
 		refuse(w, err)
 		return nil
 	}
-	v := &viewer{m: m, player: player, remux: *x, wait: cfg.MaxWait}
+	v := &viewer{m: m, player: player, remux: *x, meta: cfg.MetaData, wait: cfg.MaxWait}
 	s := player.Session()
 	m.host.Logger.Info("flv plays", "id", s.ID, "stream", s.Request.Key, "remote", s.Request.Remote, "param", s.Request.Param)
 	return v

@@ -320,6 +320,25 @@ func TestFlags(t *testing.T) {
 	}
 }
 
+// TestMetaData adds fields, also where the header announces less than there is.
+func TestMetaData(t *testing.T) {
+	x := DefaultRemux()
+	r := newRig(t, Config{
+		Vhost:    func(string) Remux { return x },
+		MetaData: []stream.Field{{Name: "server", Value: "srsd/1"}},
+	})
+	for _, keep := range []bool{false, true} {
+		x.KeepUnannounced = keep
+		f := r.publish(t, liveKey, streamtest.H264AAC())
+		in := NewReader(get(t, httpClient(t, false), r.url("/live/av.flv")).Body)
+		p, err := in.ReadPacket()
+		require.NoError(t, err)
+		require.Contains(t, p.Tracks.Meta, stream.Field{Name: "server", Value: "srsd/1"})
+		f.finish()
+		waitFor(t, "the stream's end", func() bool { return r.streams() == 0 })
+	}
+}
+
 // TestOutcomes holds what the hub's observers are told of the end.
 func TestOutcomes(t *testing.T) {
 	r := newRig(t, Config{})

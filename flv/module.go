@@ -29,6 +29,8 @@ type Config struct {
 	// MaxWait bounds how long a player waits for a stream that is not published; it is
 	// then answered 404. 0: for ever, as SRS does.
 	MaxWait time.Duration
+	// MetaData are fields added to onMetaData for players (server, server_version).
+	MetaData []stream.Field
 	// NoWebSocket answers WebSocket handshakes with 404.
 	NoWebSocket bool
 	// Ingest takes streams that come as POST requests.

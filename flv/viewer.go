@@ -3,6 +3,7 @@ package flv
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -48,6 +49,7 @@ type viewer struct {
 	m       *Module
 	player  *stream.Player
 	remux   Remux
+	meta    []stream.Field // Config.MetaData
 	wait    time.Duration
 	framing framing
 	head    []byte // what precedes the first media, until that is sent
@@ -108,7 +110,7 @@ func (v *viewer) serve(w stream.Writer) error {
 			return err
 		}
 	}
-	f := newFormat(&v.remux, tracks)
+	f := newFormat(&v.remux, v.meta, tracks)
 	if v.conn != nil {
 		f.Frame = v.frame
 	}
@@ -145,22 +147,29 @@ func (v *viewer) frame(dst []byte, n int) []byte {
 	return dst
 }
 
-// contents is which kinds of tracks a wire has.
-type contents struct{ audio, video bool }
+// contents tells the wires of a stream apart: which kinds of tracks they have, and what
+// is added to the metadata.
+type contents struct {
+	audio, video bool
+	meta         string
+}
 
 // newFormat gives the format for a viewer. Viewers with the same contents share a wire,
 // whatever their framing.
-func newFormat(x *Remux, t *stream.Tracks) *stream.Format {
-	var has contents
-	has.audio, has.video = x.announces(t)
-	f := &stream.Format{Name: "flv", Key: has, New: func() stream.Encoder {
-		return &Encoder{HasAudio: has.audio, HasVideo: has.video}
-	}}
+func newFormat(x *Remux, meta []stream.Field, t *stream.Tracks) *stream.Format {
+	audio, video := x.announces(t)
+	announced := Encoder{HasAudio: audio, HasVideo: video, Extra: meta}
 	if x.KeepUnannounced {
-		f.Key = contents{true, true}
-		f.New = func() stream.Encoder { return &keeper{Encoder{}, Encoder{HasAudio: has.audio, HasVideo: has.video}} }
+		all := Encoder{Extra: meta}
+		return &stream.Format{
+			Name: "flv", Key: contents{true, true, fmt.Sprint(meta)},
+			New: func() stream.Encoder { return &keeper{all, announced} },
+		}
 	}
-	return f
+	return &stream.Format{
+		Name: "flv", Key: contents{audio, video, fmt.Sprint(meta)},
+		New: func() stream.Encoder { return &announced },
+	}
 }
 
 // keeper writes all kinds of tracks behind a header that does not announce all.

@@ -133,6 +133,7 @@ func TestRemux(t *testing.T) {
 		change(&want)
 		c := newConfig(t, "vhost v { http_remux { "+text+" } }")
 		require.Equal(t, want, c.flv()[0].Vhost("v"), text)
+		require.Equal(t, c.rtmp().MetaData, c.flv()[0].MetaData)
 		require.Equal(t, flv.Remux{}, c.flv()[0].Vhost("none"))
 	}
 }

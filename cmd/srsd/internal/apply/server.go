@@ -138,7 +138,7 @@ func (c *Config) rtmp() rtmp.Config {
 			{Name: "srs_authors", Value: ""},
 			{Name: "srs_pid", Value: float64(os.Getpid())},
 		},
-		MetaData: []stream.Field{{Name: "server", Value: cli.Signature}, {Name: "server_version", Value: cli.Version}},
+		MetaData: metaData(),
 	}
 	if c.tls != nil {
 		x.ListenTLS, x.TLS = r.Addrs("rtmps.listen"), c.tls
@@ -146,10 +146,15 @@ func (c *Config) rtmp() rtmp.Config {
 	return x
 }
 
+// metaData is what players are told of the server.
+func metaData() []stream.Field {
+	return []stream.Field{{Name: "server", Value: cli.Signature}, {Name: "server_version", Value: cli.Version}}
+}
+
 // flv gives the module that plays, with the first stream_caster of the kind, and one module for
 // each further caster.
 func (c *Config) flv() []flv.Config {
-	list := []flv.Config{{Vhost: func(name string) flv.Remux { return c.vhosts[name].remux }}}
+	list := []flv.Config{{Vhost: func(name string) flv.Remux { return c.vhosts[name].remux }, MetaData: metaData()}}
 	for i, s := range c.casters("flv") {
 		in := flv.Ingest{Listen: []string{s.Addr("listen")}, Output: s.String("output")}
 		if i == 0 {
