@@ -336,3 +336,29 @@ func TestSettingsReachLiveStreams(t *testing.T) {
 	require.Equal(t, 80*time.Millisecond, p.DTS, "without a cache a player waits for the next key frame")
 	require.Equal(t, time.Second, h.Stream(key).flush.window)
 }
+
+func TestWaitingPlayerGetsAudioBeforeTheFirstPicture(t *testing.T) {
+	h := NewHub(HubConfig{})
+	closeHub(t, h)
+	pl, err := h.Play(t.Context(), Request{Key: key})
+	require.NoError(t, err)
+	defer pl.Close()
+	var out sink
+	done := make(chan error, 1)
+	go func() { done <- pl.Serve(&out, lineFormat) }()
+	time.Sleep(20 * time.Millisecond)
+	pub, err := h.Publish(t.Context(), Request{Key: key})
+	require.NoError(t, err)
+	for _, p := range []*Packet{audio(0), audio(23), video(40, true), audio(46)} {
+		require.NoError(t, pub.WritePacket(p))
+	}
+	late, err := h.Play(t.Context(), Request{Key: key})
+	require.NoError(t, err)
+	defer late.Close()
+	p, err := late.ReadPacket()
+	require.NoError(t, err)
+	require.True(t, p.Key(), "who comes later begins at the key frame")
+	pub.Close(nil)
+	require.NoError(t, <-done)
+	require.Equal(t, []string{"S", "T", "P0sa", "P23msa", "K40msv", "P46msa"}, out.words())
+}

@@ -51,6 +51,7 @@ type Stream struct {
 	video               bool // video is part of the stream now
 	lastKey             time.Duration
 	keySeen             bool
+	fresh               bool      // no media since the publication began
 	idleSince           time.Time // since when there is no viewer
 
 	meter meter
@@ -152,11 +153,12 @@ func (s *Stream) write(p *Packet, now time.Time) {
 		s.setTracks(p.Tracks)
 	}
 	key := s.cache(p)
+	m := s.markOf(p, key)
 	s.meter.count(p)
 	s.bytes += len(p.Payload)
-	s.ring.Push(p, key)
+	s.ring.pushMark(p, m)
 	s.ring.Flush()
-	s.spread(p, key)
+	s.spread(p, m)
 	if s.readers == 0 && (s.set.NoCache || key) {
 		s.trimPackets(s.ring.head)
 	} else if s.bytes > s.set.CacheBytes {
@@ -164,13 +166,27 @@ func (s *Stream) write(p *Packet, now time.Time) {
 	}
 }
 
+// markOf tells who may begin at p: everybody at a key; and whoever waits for the
+// publication at its first packet, since audio often precedes the first picture.
+func (s *Stream) markOf(p *Packet, key bool) mark {
+	fresh := s.fresh
+	s.fresh = fresh && p.Kind() == KindData
+	switch {
+	case key:
+		return markKey
+	case fresh && p.Kind() != KindVideo:
+		return markWait
+	}
+	return markNone
+}
+
 // spread encodes a packet for each wire and flushes them when that is due.
-func (s *Stream) spread(p *Packet, key bool) {
+func (s *Stream) spread(p *Packet, m mark) {
 	if len(s.wires.active) == 0 {
 		return
 	}
 	for i := len(s.wires.active) - 1; i >= 0; i-- {
-		if w := s.wires.active[i]; !w.append(p, key, s.set.ReduceConfigs) {
+		if w := s.wires.active[i]; !w.append(p, m, s.set.ReduceConfigs) {
 			s.hub.cfg.Logger.Error("wire ended", "stream", s.key, "format", w.name, "err", *w.ring.end.Load())
 			s.wires.remove(w)
 		}
@@ -323,7 +339,7 @@ func (s *Stream) begin(p *Publisher, set Settings) {
 	s.apply(set)
 	s.flush.manual = false
 	s.clock.restart(set.Jitter == JitterOff || set.ATC)
-	s.video, s.audioRun, s.keySeen = false, 0, false
+	s.video, s.audioRun, s.keySeen, s.fresh = false, 0, false, true
 	s.gopFrames, s.gopBytes = 0, 0
 	s.meter.last = time.Now()
 	s.published.Store(true)
@@ -344,7 +360,7 @@ func (s *Stream) finish(p *Publisher) bool {
 	s.setTracks(nil)
 	s.ring.push(endOfPublication, true)
 	s.ring.Flush()
-	s.spread(endOfPublication, false)
+	s.spread(endOfPublication, markNone)
 	s.forget()
 	s.rate.Store(0)
 	if s.readers == 0 {

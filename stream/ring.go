@@ -60,8 +60,26 @@ func NewRing[T any](limit int) *Ring[T] {
 // Push appends v, which readers see after the next Flush. A key entry is one at which
 // a reader may begin. A full ring drops its oldest entry.
 func (r *Ring[T]) Push(v *T, key bool) {
-	r.push(v, key)
 	if key {
+		r.pushMark(v, markKey)
+	} else {
+		r.pushMark(v, markNone)
+	}
+}
+
+// mark says who may begin at an entry.
+type mark uint8
+
+const (
+	markNone mark = iota
+	markWait      // whoever waits for the next key; it is none for those who come later
+	markKey       // everybody
+)
+
+// pushMark appends v with a mark.
+func (r *Ring[T]) pushMark(v *T, m mark) {
+	r.push(v, m != markNone)
+	if m == markKey {
 		r.newKey = r.head
 	}
 }

@@ -29,6 +29,11 @@ const maxPiece = 16 << 10
 // slowWrite is how long a write of a viewer that keeps up takes at most.
 const slowWrite = 20 * time.Millisecond
 
+// stallSteps is into how many waits Settings.Stall is cut on plain TCP, which can go on
+// after a deadline: a few bytes that still moved at the beginning must not earn a viewer
+// all of that time once more.
+const stallSteps = 10
+
 // behindAfter is how far a viewer falls back before disposable frames are left out.
 const behindAfter = 2 * time.Second
 
@@ -51,6 +56,7 @@ type server struct {
 	started  bool // the format's start was sent
 	joined   bool // has its place in the wire
 	slow     bool // a write has blocked since
+	stuck    bool // counted in wire.stuck
 
 	fast *fastPath // nil where a sender cannot write for the viewer
 	left bool      // bufs hold the rest of what a sender wrote
@@ -173,7 +179,11 @@ func (s *Stream) fill(w *wire) {
 			return false
 		}
 		k, ok := s.ring.keyPos()
-		if !w.append(p, s.mayJoin(p) || ok && k+1 == c.pos.Load(), false) {
+		m := markNone
+		if s.mayJoin(p) || ok && k+1 == c.pos.Load() {
+			m = markKey
+		}
+		if !w.append(p, m, false) {
 			w.err = *w.ring.end.Load()
 			return false
 		}
@@ -383,25 +393,53 @@ func (s *server) write(media bool) error {
 		return err
 	}
 	s.p.cut = true
+	wait := s.stall
+	tcp, _ := s.w.(*net.TCPConn)
+	if tcp != nil {
+		wait /= stallSteps
+	}
+	moved := time.Now() // when a byte last did
+	defer s.setStuck(false)
 	for len(s.bufs) > 0 {
 		now := time.Now()
-		if s.deadline.Sub(now) < s.stall {
+		if s.deadline.Sub(now) < wait {
 			// Set a little further than needed, so that it is not set for each write.
-			s.deadline = now.Add(s.stall + s.stall/4)
+			s.deadline = now.Add(wait + wait/4)
 			if err := s.w.SetWriteDeadline(s.deadline); err != nil {
 				return err
 			}
 		}
 		n, err := s.writeSome()
-		if time.Since(now) > slowWrite {
+		end := time.Now()
+		if end.Sub(now) > slowWrite {
 			s.slow = true
 		}
-		if err != nil && (n == 0 || s.p.ctx.Err() != nil || !errors.Is(err, os.ErrDeadlineExceeded)) {
+		if n > 0 {
+			moved = end
+		}
+		switch {
+		case err == nil:
+		case s.p.ctx.Err() != nil || !errors.Is(err, os.ErrDeadlineExceeded):
+			return err
+		case n == 0 && (tcp == nil || end.Sub(moved) >= s.stall):
 			return err
 		}
+		s.setStuck(n == 0)
 	}
 	s.p.cut = false
 	return nil
+}
+
+// setStuck keeps count of the viewers that take nothing now: they need no writes.
+func (s *server) setStuck(on bool) {
+	if w := s.p.wire; w != nil && on != s.stuck {
+		s.stuck = on
+		if on {
+			w.stuck.Add(1)
+		} else {
+			w.stuck.Add(-1)
+		}
+	}
 }
 
 // writeSome makes one write, and takes from bufs what it wrote. An error with progress

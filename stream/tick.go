@@ -55,7 +55,9 @@ func (s *Stream) demand() demand {
 	d := demand{stream: s, packets: s.meter.packetRate, video: s.meter.videoRate}
 	if s.set.Flush.Mode == FlushAuto {
 		for _, w := range s.wires.active {
-			d.viewers += float64(w.viewers)
+			// Those that take nothing cost nothing: a crowd of them must not make the
+			// others wait.
+			d.viewers += float64(max(w.viewers-int(w.stuck.Load()), 0))
 		}
 	}
 	return d

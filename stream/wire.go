@@ -80,6 +80,7 @@ type wire struct {
 	enc   Encoder
 	ready chan struct{} // closed when filled and attached
 	err   error         // why it could not be filled; read after ready
+	stuck atomic.Int32  // viewers that take nothing now
 
 	// Under the stream's lock.
 	slab     *slab
@@ -100,7 +101,7 @@ func newWire(f *Format) *wire {
 
 // append encodes a packet at the end of the log, and before it the tracks if they are
 // new. An encoder that panics ends its wire and nothing else.
-func (w *wire) append(p *Packet, key, reduce bool) (ok bool) {
+func (w *wire) append(p *Packet, m mark, reduce bool) (ok bool) {
 	defer func() {
 		if r := recover(); r != nil {
 			w.ring.Close(fmt.Errorf("stream: wire %s: encoder panicked: %v\n%s", w.name, r, debug.Stack()))
@@ -108,7 +109,7 @@ func (w *wire) append(p *Packet, key, reduce bool) (ok bool) {
 		}
 	}()
 	if p == endOfPublication {
-		w.push(record{flags: recEnd, slab: w.slab}, false)
+		w.push(record{flags: recEnd, slab: w.slab}, markNone)
 		w.seal()
 		return true
 	}
@@ -117,7 +118,7 @@ func (w *wire) append(p *Packet, key, reduce bool) (ok bool) {
 		w.tracks = p.Tracks
 		if diff != 0 && (!reduce || diff != ChangeMeta) {
 			w.room(1024)
-			w.finish(record{}, false, w.enc.AppendTracks(w.buf, p.Tracks, p.DTS), p)
+			w.finish(record{}, markNone, w.enc.AppendTracks(w.buf, p.Tracks, p.DTS), p)
 		}
 	}
 	rec := record{flags: recPacket}
@@ -125,16 +126,16 @@ func (w *wire) append(p *Packet, key, reduce bool) (ok bool) {
 		rec.flags |= recDisposable
 	}
 	w.room(len(p.Payload) + len(p.Payload)/64 + 64)
-	w.finish(rec, key, w.enc.AppendPacket(w.buf, p), p)
+	w.finish(rec, m, w.enc.AppendPacket(w.buf, p), p)
 	return true
 }
 
 // finish takes what the encoder appended to buf. An encoder that needed more room than
 // was set aside has moved to a larger buffer: that becomes a slab of its own.
-func (w *wire) finish(rec record, key bool, b []byte, p *Packet) {
+func (w *wire) finish(rec record, m mark, b []byte, p *Packet) {
 	at := len(w.buf)
 	if len(b) == at {
-		w.owed = w.owed || key
+		w.owed = w.owed || m == markKey
 		return
 	}
 	if cap(b) != cap(w.buf) {
@@ -145,9 +146,9 @@ func (w *wire) finish(rec record, key bool, b []byte, p *Packet) {
 	w.buf = b
 	rec.slab, rec.start, rec.end, rec.tracks, rec.dts = w.slab, at, len(b), p.Tracks, p.DTS
 	if w.owed && rec.flags&recPacket != 0 {
-		key, w.owed = true, false
+		m, w.owed = markKey, false
 	}
-	w.push(rec, key)
+	w.push(rec, m)
 }
 
 // room makes sure that size bytes fit into the slab: records never straddle two, so
@@ -173,12 +174,12 @@ func (w *wire) seal() {
 	}
 }
 
-func (w *wire) push(r record, key bool) {
+func (w *wire) push(r record, m mark) {
 	if len(w.recs) == cap(w.recs) {
 		w.recs = make([]record, 0, 64)
 	}
 	w.recs = append(w.recs, r)
-	w.ring.Push(&w.recs[len(w.recs)-1], key)
+	w.ring.pushMark(&w.recs[len(w.recs)-1], m)
 }
 
 // run gives the longest piece of contiguous bytes from pos on that is flushed, and how
