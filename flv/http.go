@@ -60,13 +60,9 @@ func head(w http.ResponseWriter, r *http.Request) {
 
 // request describes a peer to the hub. It copies what would keep the request in memory.
 func request(r *http.Request, res *protocol.Resolved, typ string) stream.Request {
-	scheme := "http"
-	if r.TLS != nil {
-		scheme = "https"
-	}
 	out := stream.Request{
 		Key: res.Key, Protocol: "flv", Type: typ, Remote: r.RemoteAddr, TLS: r.TLS != nil,
-		Param: strings.Clone(res.Param), URL: scheme + "://" + r.Host + r.URL.RequestURI(),
+		Param: strings.Clone(res.Param), URL: requestURL(r),
 		PageURL: strings.Clone(r.Referer()), UserAgent: strings.Clone(r.UserAgent()),
 	}
 	if a, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
@@ -78,6 +74,15 @@ func request(r *http.Request, res *protocol.Resolved, typ string) stream.Request
 	return out
 }
 
+// requestURL gives the whole URL of a request.
+func requestURL(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host + r.URL.RequestURI()
+}
+
 // admit opens a viewer. If it is refused it has answered, and gives nil.
 func (m *Module) admit(w http.ResponseWriter, r *http.Request, cfg *Config, res *protocol.Resolved, x *Remux) *viewer {
 	player, err := m.host.Hub.Play(r.Context(), request(r, res, "flv-play"))
@@ -86,13 +91,14 @@ func (m *Module) admit(w http.ResponseWriter, r *http.Request, cfg *Config, res 
 		_ = player.CloseCause(err)
 	}
 	if err != nil {
-		m.host.Logger.Warn("flv play refused", "stream", res.Key, "remote", r.RemoteAddr, "err", err)
+		m.host.Logger.Warn("flv play refused", "stream", res.Key, "remote", r.RemoteAddr, "method", r.Method, "url", requestURL(r), "err", err)
 		refuse(w, err)
 		return nil
 	}
 	v := &viewer{m: m, player: player, remux: *x, meta: cfg.MetaData, wait: cfg.MaxWait}
 	s := player.Session()
-	m.host.Logger.Info("flv plays", "id", s.ID, "stream", s.Request.Key, "remote", s.Request.Remote, "param", s.Request.Param)
+	m.host.Logger.Info("flv plays", "id", s.ID, "stream", s.Request.Key, "remote", s.Request.Remote, "param", s.Request.Param,
+		"method", r.Method, "url", s.Request.URL)
 	return v
 }
 

@@ -279,21 +279,27 @@ func (c *conn) end(err error) {
 	}
 	said := len(c.out) > 0
 	_ = c.write(c.out, time.Second)
-	left := clean(err)
+	c.logEnd(err)
 	if c.ses != nil {
-		if left {
-			c.ses.Close(nil)
-		} else {
-			c.ses.Close(err)
+		if clean(err) {
+			err = nil
 		}
-	}
-	if left {
-		c.log.Info("rtmp connection ended")
-	} else {
-		c.log.Warn("rtmp connection ended", "err", err)
+		c.ses.Close(err)
 	}
 	if said {
 		c.farewell()
+	}
+}
+
+// logEnd tells who ended the connection, if that was no failure, and else why.
+func (c *conn) logEnd(err error) {
+	switch {
+	case !clean(err):
+		c.log.Warn("rtmp connection ended", "ip", c.remote(), "err", err)
+	case err == nil, errors.Is(err, errSaid), errors.Is(err, errPlayed):
+		c.log.Info("rtmp connection ended", "ip", c.remote(), "by", "server")
+	default:
+		c.log.Info("rtmp connection ended", "ip", c.remote(), "by", "client", "cause", err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/srsgo/srs/protocol"
 	"github.com/srsgo/srs/protocol/amf"
 	"github.com/srsgo/srs/rtmp/chunk"
 	"github.com/srsgo/srs/stream"
@@ -42,12 +43,12 @@ func (c *conn) connect(ctx context.Context, cmd *command) error {
 	c.app = cmd.fields()
 	c.tcURL = c.app.String("tcUrl")
 	if c.tcURL == "" {
-		return c.refuseConnect(cmd, "tcUrl is missing", errors.New("rtmp: connect without tcUrl"))
+		return c.refuseConnect(cmd, nil, "tcUrl is missing", errors.New("rtmp: connect without tcUrl"))
 	}
 	// The stream's name comes later; the vhost is known from here.
 	res, err := c.m.host.ResolveRTMP(c.tcURL, "stream")
 	if err != nil {
-		return c.refuseConnect(cmd, publicText(err), err)
+		return c.refuseConnect(cmd, nil, publicText(err), err)
 	}
 	c.caps = int(c.app.Number("capsEx"))
 	c.vhost = c.cfg.vhost(res.Key.Vhost)
@@ -61,12 +62,12 @@ func (c *conn) connect(ctx context.Context, cmd *command) error {
 			c.send(appendCommand(nil, csReply, 0, c.chunk, "_error", cmd.tid, nil, redirectInfo(to.URL, "")))
 			return errSaid
 		}
-		return c.refuseConnect(cmd, publicText(err), err)
+		return c.refuseConnect(cmd, &res, publicText(err), err)
 	}
 	c.ses = ses
 	c.log = c.m.log().With("id", ses.ID)
 	context.AfterFunc(ses.Context(), c.interrupt)
-	c.log.Info("rtmp client connected", "ip", c.remote(), "app", res.Key.App, "vhost", res.Key.Vhost, "tls", c.secure())
+	c.log.Info("rtmp client connected", c.connectAttrs(&res)...)
 	c.window = uint64(max(c.vhost.InAckSize, 0))
 	var b []byte
 	if c.vhost.OutAckSize > 0 {
@@ -148,8 +149,29 @@ func (c *conn) connectInfo() amf.Object {
 	return append(info, c.enhanced()...)
 }
 
+// connectAttrs are what log lines tell of a connect command. res is nil if its URL could
+// not be read. The vhost is the one asked for.
+func (c *conn) connectAttrs(res *protocol.Resolved) []any {
+	list := []any{"ip", c.remote(), "tls", c.secure(), "tcUrl", c.tcURL,
+		"pageUrl", c.app.String("pageUrl"), "swfUrl", c.app.String("swfUrl")}
+	if res != nil {
+		list = append(list, "schema", res.Scheme, "vhost", res.Vhost, "port", res.Port, "app", res.App)
+	}
+	return list
+}
+
+// streamAttrs are what log lines tell of a publish or play command, for which typ is the
+// client's type. They lack what could not be read.
+func (c *conn) streamAttrs(res *protocol.Resolved, typ string) []any {
+	list := []any{"type", typ, "ip", c.remote()}
+	if res.Stream != "" {
+		list = append(list, "stream", res.Key, "vhost", res.Vhost, "param", res.Param)
+	}
+	return list
+}
+
 // refuseConnect tells the peer, in public terms, and ends the connection.
-func (c *conn) refuseConnect(cmd *command, public string, err error) error {
+func (c *conn) refuseConnect(cmd *command, res *protocol.Resolved, public string, err error) error {
 	code := "NetConnection.Connect.Rejected"
 	if errors.Is(err, stream.ErrNotFound) {
 		code = "NetConnection.Connect.InvalidApp"
@@ -157,7 +179,7 @@ func (c *conn) refuseConnect(cmd *command, public string, err error) error {
 	c.send(appendCommand(nil, csReply, 0, c.chunk, "_error", cmd.tid, nil, amf.Object{
 		{Name: "level", Value: "error"}, {Name: "code", Value: code}, {Name: "description", Value: public},
 	}))
-	c.log.Warn("rtmp connect refused", "ip", c.remote(), "tcUrl", c.tcURL, "err", err)
+	c.log.Warn("rtmp connect refused", append(c.connectAttrs(res), "err", err)...)
 	return errSaid
 }
 

@@ -21,6 +21,9 @@ type playing struct {
 	timer   *time.Timer
 }
 
+// playType is SRS's name of a player's kind.
+const playType = "rtmp-play"
+
 // errPlayed ends a play command that named a duration.
 var errPlayed = errors.New("rtmp: the requested duration is over")
 
@@ -48,19 +51,20 @@ func (c *conn) startPlay(ctx context.Context, cmd *command) error {
 	}
 	res, err := c.m.host.ResolveRTMP(c.tcURL, cmd.str(0))
 	if err != nil {
-		return c.refusePlay(cmd, err)
+		return c.refusePlay(&res, err)
 	}
 	r := c.request(res.Key, res.Param)
-	r.Type, r.Persist = "rtmp-play", true
+	r.Type, r.Persist = playType, true
 	player, err := c.m.host.Hub.Play(ctx, r)
 	var to *stream.RedirectError
 	if errors.As(err, &to) {
 		return c.redirect(to.URL)
 	}
 	if err != nil {
-		return c.refusePlay(cmd, err)
+		return c.refusePlay(&res, err)
 	}
-	c.log.Info("rtmp plays", "stream", res.Key, "param", r.Param)
+	duration := time.Duration(max(cmd.number(2, 0), 0)) * time.Millisecond
+	c.log.Info("rtmp plays", append(c.streamAttrs(&res, playType), "duration", duration)...)
 	c.send(c.playStatus(nil))
 	if err := c.flush(); err != nil {
 		_ = player.CloseCause(err)
@@ -75,8 +79,8 @@ func (c *conn) startPlay(ctx context.Context, cmd *command) error {
 	c.player.Store(player)
 	enc := Encoder{ChunkSize: c.chunk, Multitrack: c.caps&capMultitrack != 0, Meta: c.cfg.MetaData}
 	go c.servePlayer(p, enc.Format())
-	if d := cmd.number(2, -1); d > 0 {
-		p.timer = time.AfterFunc(time.Duration(d)*time.Millisecond, func() { player.Session().Kick(errPlayed) })
+	if duration > 0 {
+		p.timer = time.AfterFunc(duration, func() { player.Session().Kick(errPlayed) })
 	}
 	return nil
 }
@@ -129,8 +133,8 @@ func (c *conn) redirect(url string) error {
 	}
 }
 
-func (c *conn) refusePlay(cmd *command, err error) error {
-	c.log.Warn("rtmp play refused", "stream", cmd.str(0), "err", err)
+func (c *conn) refusePlay(res *protocol.Resolved, err error) error {
+	c.log.Warn("rtmp play refused", append(c.streamAttrs(res, playType), "err", err)...)
 	r := playRefusal(err)
 	c.send(appendStatus(nil, 1, c.chunk, "error", r.code, r.text, amf.Field{Name: "clientid", Value: clientID}))
 	return errSaid

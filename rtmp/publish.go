@@ -41,7 +41,7 @@ func (c *conn) publish(ctx context.Context, cmd *command) error {
 	}
 	res, err := c.m.host.ResolveRTMP(c.tcURL, cmd.str(0))
 	if err != nil {
-		return c.refusePublish(cmd, err)
+		return c.refusePublish(&res, err)
 	}
 	if c.fmle >= sawFMLE {
 		c.send(appendCommand(nil, csStatus, 1, c.chunk, "onFCPublish", 0.0, nil, amf.Object{
@@ -55,14 +55,14 @@ func (c *conn) publish(ctx context.Context, cmd *command) error {
 	r.Type = c.fmle.clientType()
 	pub, err := c.m.host.Hub.Publish(ctx, r)
 	if err != nil {
-		return c.refusePublish(cmd, err)
+		return c.refusePublish(&res, err)
 	}
 	c.pub = &publishing{c: c, pub: pub, ahead: protocol.Coalescing(c.net)}
 	c.pub.stop = context.AfterFunc(pub.Context(), c.interrupt)
 	pub.SetManualFlush(true)
 	c.read.SetMaxMessage(0)
 	c.read.SetBufferSize(publishBuffer)
-	c.log.Info("rtmp publishes", "stream", res.Key, "type", r.Type, "param", r.Param)
+	c.log.Info("rtmp publishes", c.streamAttrs(&res, r.Type)...)
 	c.send(appendStatus(nil, 1, c.chunk, "status", "NetStream.Publish.Start", "Started publishing stream.",
 		amf.Field{Name: "clientid", Value: clientID}))
 	return nil
@@ -71,8 +71,8 @@ func (c *conn) publish(ctx context.Context, cmd *command) error {
 // clientID is what SRS says, for whoever looks at it.
 const clientID = "ASAICiss"
 
-func (c *conn) refusePublish(cmd *command, err error) error {
-	c.log.Warn("rtmp publish refused", "stream", cmd.str(0), "err", err)
+func (c *conn) refusePublish(res *protocol.Resolved, err error) error {
+	c.log.Warn("rtmp publish refused", append(c.streamAttrs(res, c.fmle.clientType()), "err", err)...)
 	var to *stream.RedirectError
 	if errors.As(err, &to) {
 		c.send(appendCommand(nil, csStatus, 0, c.chunk, "onStatus", 0.0, nil, redirectInfo(to.URL, "")))

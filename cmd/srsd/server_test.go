@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -102,6 +103,13 @@ func launch(t *testing.T, text string, env []string, args ...string) *server {
 func (s *server) await(text string) {
 	s.t.Helper()
 	require.Eventually(s.t, func() bool { return strings.Contains(s.output(), text) }, patience, 10*time.Millisecond, text)
+}
+
+// awaitMatch waits for a match of a regular expression in the output.
+func (s *server) awaitMatch(expr string) {
+	s.t.Helper()
+	re := regexp.MustCompile(expr)
+	require.Eventually(s.t, func() bool { return re.MatchString(s.output()) }, patience, 10*time.Millisecond, expr)
 }
 
 func (s *server) signal(sig syscall.Signal) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/srsgo/srs/rtmp"
+	"github.com/srsgo/srs/stream"
 	"github.com/stretchr/testify/require"
 )
 
@@ -87,6 +89,40 @@ func TestReopensLog(t *testing.T) {
 	b, err := os.ReadFile(log + ".1")
 	require.NoError(t, err)
 	require.Contains(t, string(b), "the server is up")
+}
+
+// TestSessionLines holds that the lines by which SRS's users follow a session are in the log.
+func TestSessionLines(t *testing.T) {
+	s := launch(t, basic+playable+"vhost off.test { enabled off; }\n", nil, "-c", "srs.conf")
+	stop := s.publish("a")
+	require.NoError(t, s.picture("a"))
+	url := fmt.Sprintf("rtmp://127.0.0.1:%d/live", s.rtmp)
+	_, err := rtmp.DialPublish(t.Context(), url+"/a", nil)
+	require.ErrorIs(t, err, stream.ErrBusy)
+	_, err = rtmp.DialPublish(t.Context(), url+"/a?vhost=off.test", nil)
+	require.Error(t, err)
+	c, err := rtmp.DialPlay(t.Context(), url+"/a", nil)
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
+	stop()
+	const info, warn, fail = `\[INFO\]\[\d+\]\[(\w{8})\] `, `\[WARN\]\[\d+\]\[(\w{8})\]\[\d+\] `, `\[ERROR\]\[\d+\]\[(\w{8})\]\[\d+\] `
+	session := ""
+	for _, want := range []string{
+		info + `RTMP client ip=127\.0\.0\.1:\d+`,
+		info + fmt.Sprintf(`connect app, tcUrl=%s[^,]*, pageUrl=, swfUrl=, schema=rtmp, vhost=127\.0\.0\.1, port=%d, app=live, args=null`, url, s.rtmp),
+		info + `client identified, type=fmle-publish, vhost=127\.0\.0\.1, app=live, stream=a, param=\?token=\*\*\*, duration=0ms`,
+		info + `source url=/live/a, ip=127\.0\.0\.1, cache=1/2500, is_edge=0, source_id=/`,
+	} {
+		s.awaitMatch(want)
+		id := regexp.MustCompile(want).FindStringSubmatch(s.output())[1]
+		require.True(t, session == "" || session == id, "the lines of a session have its id")
+		session = id
+	}
+	s.awaitMatch(warn + `client disconnect peer\. ret=1007`)
+	s.awaitMatch(info + `client identified, type=rtmp-play, vhost=127\.0\.0\.1, app=live, stream=a, `)
+	s.awaitMatch(fail + `serve error code=1028\(StreamBusy\)`)
+	s.awaitMatch(fail + `serve error code=2014\(NoVhost\)`)
+	s.awaitMatch(info + fmt.Sprintf(`HTTP #0 127\.0\.0\.1:\d+ GET http://127\.0\.0\.1:%d/live/a\.flv, content-length=-1`, s.http))
 }
 
 func TestDrains(t *testing.T) {

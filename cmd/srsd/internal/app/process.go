@@ -20,6 +20,7 @@ import (
 	"github.com/srsgo/srs/cmd/srsd/internal/pithy"
 	"github.com/srsgo/srs/cmd/srsd/internal/srslog"
 	"github.com/srsgo/srs/protocol"
+	"github.com/srsgo/srs/stream"
 )
 
 // process is a running srsd.
@@ -158,10 +159,16 @@ func (p *process) openLog(f *conf.File) (err error) {
 	}
 	p.setLevel(f)
 	p.log = slog.New(srslog.NewFormat(r.String("log_format"), p.out, srslog.Options{
-		Level: &p.level, UTC: r.Bool("utc_time"), Color: p.out.Terminal,
+		Level: &p.level, UTC: r.Bool("utc_time"), Color: p.out.Terminal, GOPCache: p.gopCache,
 	}))
 	slog.SetDefault(p.log)
 	return nil
+}
+
+// gopCache is what the configuration of the moment says of a stream's GOP cache.
+func (p *process) gopCache(k stream.Key) (on bool, frames int) {
+	s, _ := p.cfg.Load().Settings(k)
+	return !s.NoCache, max(s.CacheFrames, 0)
 }
 
 func (p *process) setLevel(f *conf.File) {

@@ -8,5 +8,9 @@
 // and ERROR have the error number of the system after that, 0 for none. The other attributes follow
 // the message as ", name=value".
 //
+// Where SRS has lines of its own that its users search logs for, a Handler writes them instead of the
+// library's: "connect app, tcUrl=…", "client identified, type=…", "client disconnect peer. ret=1007",
+// "serve error code=1028(StreamBusy)…" and others (events.go).
+//
 // Whatever the format, no line has a secret in it ([Mask]).
 package srslog

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 	"unicode/utf8"
+
+	"github.com/srsgo/srs/stream"
 )
 
 // The levels of SRS are five. Its names for them in a file differ from those in the lines:
@@ -38,6 +40,21 @@ type Options struct {
 	Color func() bool  // whether warnings are yellow and errors red now; nil: never
 	ID    string       // stands where a line has no session; empty: a new one
 	PID   int          // 0: this process
+	// GOPCache tells whether a stream's GOP is cached for players, and for how many packets at
+	// most, 0 for any number. nil: it is, for 2500.
+	GOPCache func(stream.Key) (on bool, frames int)
+}
+
+// gopCache gives the setting in numbers, as lines have it.
+func (o *Options) gopCache(k stream.Key) (on, frames int) {
+	if o.GOPCache == nil {
+		return 1, 2500
+	}
+	cached, frames := o.GOPCache(k)
+	if cached {
+		on = 1
+	}
+	return on, frames
 }
 
 // Handler is a slog.Handler that writes lines of SRS's form.
@@ -67,8 +84,11 @@ func New(w io.Writer, o Options) *Handler {
 // NewID makes 8 random characters, the form of the ids of sessions.
 func NewID() string { return strings.ToLower(rand.Text()[:8]) }
 
-// Enabled tells whether a level is written.
-func (h *Handler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.o.Level.Level() }
+// Enabled tells whether a record of a level may be written. Those of INFO and above always may: SRS
+// has a warning or an error for some of what is information to the library.
+func (h *Handler) Enabled(_ context.Context, l slog.Level) bool {
+	return l >= min(h.o.Level.Level(), LevelInfo)
+}
 
 // WithAttrs gives a Handler whose lines have these attributes as well.
 func (h *Handler) WithAttrs(list []slog.Attr) slog.Handler {
@@ -91,25 +111,42 @@ func (h *Handler) WithGroup(name string) slog.Handler {
 	return &n
 }
 
-// Handle writes a line.
+// Handle writes a record: as one line, or as the lines that SRS has for it.
 func (h *Handler) Handle(_ context.Context, r slog.Record) error {
 	l := line{id: h.id, b: make([]byte, 0, 256)}
 	r.Attrs(func(a slog.Attr) bool { l.attr(h.prefix, a); return true })
+	plain := string(appendEscaped(nil, Mask(r.Message))) + h.attrs + string(l.b)
+	list := []entry{{r.Level, plain}}
+	if known := events[r.Message]; known != nil && h.prefix == "" {
+		e := &event{h: h, record: &r, attrs: make(map[string]slog.Value, r.NumAttrs()), plain: plain}
+		r.Attrs(func(a slog.Attr) bool { e.attrs[a.Key] = a.Value; return true })
+		list = known(e)
+	}
+	for _, x := range list {
+		if x.level < h.o.Level.Level() {
+			continue
+		}
+		if err := h.write(r.Time, x, &l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
+// write writes a line.
+func (h *Handler) write(at time.Time, x entry, l *line) error {
 	color := ""
-	if r.Level >= LevelWarn && h.o.Color != nil && h.o.Color() {
+	if x.level >= LevelWarn && h.o.Color != nil && h.o.Color() {
 		color = "\x1b[33m"
-		if r.Level >= LevelError {
+		if x.level >= LevelError {
 			color = "\x1b[31m"
 		}
 	}
-	out := make([]byte, 0, 128+len(r.Message)+len(h.attrs)+len(l.b))
+	out := make([]byte, 0, 128+len(x.text))
 	out = append(out, color...)
-	out = h.head(out, &r, &l)
-	out = appendEscaped(out, Mask(r.Message))
-	out = append(out, h.attrs...)
-	out = append(out, l.b...)
-	if l.errno != 0 && r.Level >= LevelError {
+	out = h.head(out, at, x.level, l)
+	out = append(out, x.text...)
+	if l.errno != 0 && x.level >= LevelError {
 		out = fmt.Appendf(out, " (%s)", l.errno.Error())
 	}
 	tail := "\n"
@@ -121,8 +158,7 @@ func (h *Handler) Handle(_ context.Context, r slog.Record) error {
 }
 
 // head appends what is in brackets.
-func (h *Handler) head(out []byte, r *slog.Record, l *line) []byte {
-	t := r.Time
+func (h *Handler) head(out []byte, t time.Time, level slog.Level, l *line) []byte {
 	if t.IsZero() {
 		t = time.Now()
 	}
@@ -130,12 +166,12 @@ func (h *Handler) head(out []byte, r *slog.Record, l *line) []byte {
 		t = t.UTC()
 	}
 	out = t.AppendFormat(out, "[2006-01-02 15:04:05.000][")
-	out = append(out, levelName(r.Level)...)
+	out = append(out, levelName(level)...)
 	out = append(out, "]["...)
 	out = append(out, h.pid...)
 	out = append(out, "]["...)
 	out = append(out, l.id...)
-	if r.Level >= LevelWarn {
+	if level >= LevelWarn {
 		out = append(out, "]["...)
 		out = strconv.AppendInt(out, int64(l.errno), 10)
 	}

@@ -20,6 +20,9 @@ func write(t *testing.T, o Options, level slog.Level, msg string, args ...any) s
 	t.Helper()
 	var b bytes.Buffer
 	o.ID, o.PID, o.UTC = "2e5s5872", 32151, true
+	if o.Level == nil {
+		o.Level = LevelTrace
+	}
 	h := New(&b, o)
 	r := slog.NewRecord(time.Date(2026, 11, 22, 7, 38, 29, 389_999_999, time.UTC), level, msg, 0)
 	r.Add(args...)
