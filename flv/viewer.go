@@ -91,6 +91,9 @@ func (v *viewer) run() {
 	reason, cause := v.outcome(errPanic)
 	defer func() {
 		v.endAs(reason, cause)
+		if !v.player.Intact() {
+			_ = protocol.DropUnsent(v.conn)
+		}
 		_ = v.conn.Close() // after that it looks as if the client had left
 	}()
 	err := v.serve(v.writer())

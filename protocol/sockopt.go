@@ -42,6 +42,13 @@ func SetUserTimeout(c net.Conn, d time.Duration) error {
 	return onTCP(c, "TCP_USER_TIMEOUT", func(t *net.TCPConn) error { return setUserTimeout(t, d) })
 }
 
+// DropUnsent has Close reset the connection and free at once what the kernel holds for
+// the peer. That of one that reads nothing would else stay in the host's memory for as
+// long as the peer answers the kernel's probes. It does nothing where c is not TCP.
+func DropUnsent(c net.Conn) error {
+	return onTCP(c, "linger", func(t *net.TCPConn) error { return t.SetLinger(0) })
+}
+
 // UnsentBytes gives how many bytes the kernel holds that the peer has not acknowledged.
 // The error wraps errors.ErrUnsupported where that is not known: not TCP, or not Linux.
 func UnsentBytes(c net.Conn) (int, error) {

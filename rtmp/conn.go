@@ -279,6 +279,9 @@ func (c *conn) end(err error) {
 	}
 	said := len(c.out) > 0
 	_ = c.write(c.out, time.Second)
+	if c.broken {
+		_ = protocol.DropUnsent(c.net)
+	}
 	c.logEnd(err)
 	if c.ses != nil {
 		if clean(err) {
