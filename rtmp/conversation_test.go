@@ -273,7 +273,8 @@ func TestPlayerOutlivesPublisher(t *testing.T) {
 	pub := srv.dial(t)
 	pub.publish("s")
 	pub.media(live...)
-	play.expect(`5/1 "onMetaData" *`, `7/1 type 8 at 0: af00`, `6/1 type 9 at 0: 1700`, `6/1 type 9 at 0: 1701`, `6/1 type 9 at 40: 2701`)
+	play.expect(`5/1 "onMetaData" *`, `7/1 type 8 at 0: af00`, `6/1 type 9 at 0: 1700`, `7/1 type 8 at 0: af01`,
+		`6/1 type 9 at 0: 1701`, `6/1 type 9 at 40: 2701`)
 	pub.Close()
 	srv.logged(t, "rtmp publish ended", "/live/s")
 	play.quiet()

@@ -188,7 +188,7 @@ func TestInteropFFmpeg(t *testing.T) {
 			sent := make(chan []*stream.Packet)
 			go func() { sent <- raw.receivedToEnd() }()
 			launch(t, ffmpeg, "-v", "warning", "-copyts", "-readrate", "4", "-i", clipPath(clip), "-map", "0:v?", "-map", "0:a?", "-c", "copy", "-f", "flv", url).succeed(t)
-			source := joined(readFLV(t, clipPath(clip)))
+			source := readFLV(t, clipPath(clip))
 			srv.finish(t, clip)
 			streamtest.Equal(t, source, <-sent, streamtest.Compare{Tolerance: slack, AnyStart: true})
 			play.end(t)
@@ -342,7 +342,7 @@ func TestInteropNginxPush(t *testing.T) {
 	stop := paced(pub, streamtest.H264AAC().Packets())
 	defer stop()
 	got := play.received(150)
-	streamtest.Equal(t, joined(streamtest.H264AAC().Packets()), got, streamtest.Compare{AnyStart: true, AnyEnd: true})
+	streamtest.Equal(t, streamtest.H264AAC().Packets(), got, streamtest.Compare{AnyStart: true, AnyEnd: true})
 }
 
 // TestInteropNginxPull: nginx plays from us.
@@ -363,7 +363,7 @@ func TestInteropNginxPull(t *testing.T) {
 	stop := paced(pub, streamtest.H264AAC().Packets())
 	defer stop()
 	got := play.received(150)
-	streamtest.Equal(t, joined(streamtest.H264AAC().Packets()), got, streamtest.Compare{AnyStart: true, AnyEnd: true})
+	streamtest.Equal(t, streamtest.H264AAC().Packets(), got, streamtest.Compare{AnyStart: true, AnyEnd: true})
 }
 
 func publishToNginx(c *rawConn, name string) {

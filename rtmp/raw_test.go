@@ -572,14 +572,3 @@ func (c *rawConn) receivedBy(d *flv.Decoder, n int) []*stream.Packet {
 	}
 	return all
 }
-
-// joined gives what of packets a player gets that was there before them: it begins at a
-// key frame.
-func joined(packets []*stream.Packet) []*stream.Packet {
-	for i, p := range packets {
-		if p.Key() || !p.Tracks.Has(stream.KindVideo) {
-			return packets[i:]
-		}
-	}
-	return packets
-}

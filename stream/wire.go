@@ -88,7 +88,7 @@ type wire struct {
 	slabSize int
 	recs     []record // block of records, so that they are not allocated one by one
 	tracks   *Tracks
-	owed     bool // the format left a key packet out: viewers join at the next one
+	owed     mark // of a packet that the format left out: the next one has it
 	bytes    int  // in retained slabs, about
 	senders  senders
 	viewers  int
@@ -135,7 +135,7 @@ func (w *wire) append(p *Packet, m mark, reduce bool) (ok bool) {
 func (w *wire) finish(rec record, m mark, b []byte, p *Packet) {
 	at := len(w.buf)
 	if len(b) == at {
-		w.owed = w.owed || m == markKey
+		w.owed = max(w.owed, m)
 		return
 	}
 	if cap(b) != cap(w.buf) {
@@ -145,8 +145,8 @@ func (w *wire) finish(rec record, m mark, b []byte, p *Packet) {
 	}
 	w.buf = b
 	rec.slab, rec.start, rec.end, rec.tracks, rec.dts = w.slab, at, len(b), p.Tracks, p.DTS
-	if w.owed && rec.flags&recPacket != 0 {
-		m, w.owed = markKey, false
+	if rec.flags&recPacket != 0 {
+		m, w.owed = max(m, w.owed), markNone
 	}
 	w.push(rec, m)
 }
