@@ -1,6 +1,7 @@
 package flv
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -226,7 +227,7 @@ func (v *viewer) serveInPlace(w http.ResponseWriter, r *http.Request) {
 	err = v.serve(out)
 	switch {
 	case !v.began():
-		refuse(w, cmpErr(err, stream.ErrNotFound))
+		refuse(w, cmp.Or(err, stream.ErrNotFound))
 	case err != nil:
 		panic(http.ErrAbortHandler) // how net/http is told that the response is cut short
 	}
@@ -278,11 +279,4 @@ func (w *responseWriter) close() {
 func isTLS(c net.Conn) bool {
 	_, ok := c.(*tls.Conn)
 	return ok
-}
-
-func cmpErr(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }

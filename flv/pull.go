@@ -58,6 +58,14 @@ func (e *StatusError) Is(target error) bool {
 	return false
 }
 
+// checkStatus gives a *StatusError for a response that is no success.
+func checkStatus(r *http.Response) error {
+	if r.StatusCode < 200 || r.StatusCode > 299 {
+		return &StatusError{r.StatusCode}
+	}
+	return nil
+}
+
 // client is what one Pull or Push uses. It shares no connections.
 type client struct {
 	http      http.Client
@@ -195,9 +203,10 @@ func pull(ctx context.Context, to string, cfg *ClientConfig) (*source, error) {
 		_ = resp.Body.Close()
 		err = context.Cause(ctx)
 	}
-	if err == nil && (resp.StatusCode < 200 || resp.StatusCode > 299) {
-		_ = resp.Body.Close()
-		err = &StatusError{resp.StatusCode}
+	if err == nil {
+		if err = checkStatus(resp); err != nil {
+			_ = resp.Body.Close()
+		}
 	}
 	if err != nil {
 		cancel(err)

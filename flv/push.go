@@ -1,6 +1,7 @@
 package flv
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,12 +90,10 @@ func (s *sink) exchange(c *client, r *http.Request, body *io.PipeReader) {
 	resp, err := c.http.Do(r)
 	if err == nil {
 		_ = resp.Body.Close()
-		if resp.StatusCode < 200 || resp.StatusCode > 299 {
-			err = &StatusError{resp.StatusCode}
-		}
+		err = checkStatus(resp)
 	}
 	s.err = plain(err)
-	_ = body.CloseWithError(cmpErr(s.err, stream.ErrClosed)) // who writes learns of it
+	_ = body.CloseWithError(cmp.Or(s.err, stream.ErrClosed)) // who writes learns of it
 	s.cancel(nil)
 }
 

@@ -1,6 +1,7 @@
 package flv
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -290,7 +291,7 @@ func (v *viewer) finish(err error) {
 		v.finishWebSocket(err)
 	case v.gone.Load():
 	case !v.began():
-		code, text := refusal(cmpErr(err, stream.ErrNotFound))
+		code, text := refusal(cmp.Or(err, stream.ErrNotFound))
 		_, _ = io.WriteString(v.conn, refusalHead(string(v.head), code, text)+text)
 	case err == nil && v.framing == chunked:
 		_, _ = io.WriteString(v.conn, lastChunk)

@@ -43,12 +43,7 @@ type process struct {
 // run is the server's life. It gives the code to end with.
 func run(o conf.Options, console *slog.Logger, isDemo bool) int {
 	p := &process{load: pinned(o), console: console, demo: isDemo, ready: daemon.OpenReady()}
-	f, err := conf.Load(p.load)
-	if err == nil {
-		if start := f.StartErrors(); len(start) > 0 {
-			err = start
-		}
-	}
+	f, err := loadToRun(p.load)
 	if err != nil {
 		p.ready.Fail(err.Error())
 		return logErrors(console, err)
@@ -67,6 +62,18 @@ func run(o conf.Options, console *slog.Logger, isDemo bool) int {
 		return code
 	}
 	return p.serve(signals)
+}
+
+// loadToRun reads a configuration on which the server can run: option -t takes some more.
+func loadToRun(o conf.Options) (*conf.File, error) {
+	f, err := conf.Load(o)
+	if err != nil {
+		return nil, err
+	}
+	if start := f.StartErrors(); len(start) > 0 {
+		return nil, start
+	}
+	return f, nil
 }
 
 // background leaves the server to a process of its own.

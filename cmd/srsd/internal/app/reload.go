@@ -20,12 +20,7 @@ func (p *process) reopen() {
 // nothing.
 func (p *process) reload() {
 	const stays = "reload failed, the old configuration stays"
-	f, err := conf.Load(p.load)
-	if err == nil {
-		if start := f.StartErrors(); len(start) > 0 {
-			err = start
-		}
-	}
+	f, err := loadToRun(p.load)
 	if err != nil {
 		logErrors(p.log, err)
 		p.log.Error(stays)

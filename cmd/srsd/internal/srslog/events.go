@@ -29,6 +29,10 @@ var events = map[string]func(*event) []entry{
 	"flv play ended":        (*event).playEnded,
 }
 
+// clientLeft is the end of a client that closes its connection. SRS warns of it, with the code of a
+// read that failed.
+var clientLeft = entry{LevelWarn, "client disconnect peer. ret=1007"}
+
 // event is a record of the library.
 type event struct {
 	h      *Handler
@@ -101,7 +105,7 @@ func (e *event) ended() []entry {
 	case err != nil && !isShutdown(err):
 		return []entry{e.failed("service cycle")}
 	case e.text("by") == "client":
-		return []entry{{LevelWarn, "client disconnect peer. ret=1007"}}
+		return []entry{clientLeft}
 	}
 	return []entry{{LevelInfo, "client finished."}}
 }
@@ -111,7 +115,7 @@ func (e *event) playEnded() []entry {
 	list := []entry{{e.record.Level, e.plain}}
 	switch e.text("reason") {
 	case "client left":
-		list = append(list, entry{LevelWarn, "client disconnect peer. ret=1007"})
+		list = append(list, clientLeft)
 	case "stream ended":
 		list = append(list, entry{LevelWarn, "server disconnect. ret=4040"})
 	}
