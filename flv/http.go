@@ -25,16 +25,16 @@ func (m *Module) match(r *http.Request) http.Handler {
 	if cfg.Ingest.HTTP == cfg.HTTP && isIngest(r) && strings.HasSuffix(r.URL.Path, extension) {
 		return http.HandlerFunc(m.post)
 	}
-	res, x, ok := m.resolve(r, cfg)
-	if !ok {
+	d := m.resolve(r, cfg)
+	if d == nil {
 		return nil
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.EqualFold(r.Header.Get("Upgrade"), "websocket") && r.ProtoMajor == 1:
-			m.playWebSocket(w, r, cfg, &res, &x)
+			m.playWebSocket(w, r, d)
 		case r.Method == http.MethodGet || r.Method == http.MethodPost:
-			m.play(w, r, cfg, &res, &x)
+			m.play(w, r, d)
 		case r.Method == http.MethodHead:
 			head(w, r)
 		default:
@@ -62,15 +62,15 @@ func head(w http.ResponseWriter, r *http.Request) {
 // request describes a peer to the hub. It copies what would keep the request in memory.
 func request(r *http.Request, res *protocol.Resolved, typ string) stream.Request {
 	out := stream.Request{
-		Key: res.Key, Protocol: "flv", Type: typ, Remote: r.RemoteAddr, TLS: r.TLS != nil,
+		Key: stream.Key{
+			Vhost: strings.Clone(res.Key.Vhost), App: strings.Clone(res.Key.App), Name: strings.Clone(res.Key.Name),
+		},
+		Protocol: "flv", Type: typ, Remote: r.RemoteAddr, TLS: r.TLS != nil,
 		Param: strings.Clone(res.Param), URL: requestURL(r),
 		PageURL: strings.Clone(r.Referer()), UserAgent: strings.Clone(r.UserAgent()),
 	}
 	if a, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		out.Local = a.String()
-	}
-	out.Key = stream.Key{
-		Vhost: strings.Clone(res.Key.Vhost), App: strings.Clone(res.Key.App), Name: strings.Clone(res.Key.Name),
 	}
 	return out
 }
@@ -85,18 +85,18 @@ func requestURL(r *http.Request) string {
 }
 
 // admit opens a viewer. If it is refused it has answered, and gives nil.
-func (m *Module) admit(w http.ResponseWriter, r *http.Request, cfg *Config, res *protocol.Resolved, x *Remux) *viewer {
-	player, err := m.host.Hub.Play(r.Context(), request(r, res, "flv-play"))
+func (m *Module) admit(w http.ResponseWriter, r *http.Request, d *demand) *viewer {
+	player, err := m.host.Hub.Play(r.Context(), request(r, &d.Resolved, "flv-play"))
 	if err == nil && !m.enter(player.Session()) {
 		err = stream.ErrShutdown
 		_ = player.CloseCause(err)
 	}
 	if err != nil {
-		m.host.Logger.Warn("flv play refused", "stream", res.Key, "remote", r.RemoteAddr, "method", r.Method, "url", requestURL(r), "err", err)
+		m.host.Logger.Warn("flv play refused", "stream", d.Key, "remote", r.RemoteAddr, "method", r.Method, "url", requestURL(r), "err", err)
 		refuse(w, err)
 		return nil
 	}
-	v := &viewer{m: m, player: player, remux: *x, meta: cfg.MetaData, wait: cfg.MaxWait}
+	v := &viewer{m: m, player: player, remux: d.remux, meta: d.cfg.MetaData, wait: d.cfg.MaxWait}
 	s := player.Session()
 	m.host.Logger.Info("flv plays", "id", s.ID, "stream", s.Request.Key, "remote", s.Request.Remote, "param", s.Request.Param,
 		"method", r.Method, "url", s.Request.URL)
@@ -105,8 +105,8 @@ func (m *Module) admit(w http.ResponseWriter, r *http.Request, cfg *Config, res 
 
 // play answers GET. Over HTTP/1 it takes the connection over, which leaves it without
 // the memory and the second goroutine of net/http.
-func (m *Module) play(w http.ResponseWriter, r *http.Request, cfg *Config, res *protocol.Resolved, x *Remux) {
-	v := m.admit(w, r, cfg, res, x)
+func (m *Module) play(w http.ResponseWriter, r *http.Request, d *demand) {
+	v := m.admit(w, r, d)
 	if v == nil {
 		return
 	}

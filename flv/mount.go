@@ -15,23 +15,29 @@ const (
 	maxPath   = 1 << 10
 )
 
-// resolve finds the stream that a request for a mount asks for; ok tells whether it
-// does at all.
-func (m *Module) resolve(r *http.Request, cfg *Config) (res protocol.Resolved, x Remux, ok bool) {
+// demand is what a request for a mount asks for.
+type demand struct {
+	protocol.Resolved
+	remux Remux   // of its vhost
+	cfg   *Config // as it was when the request came
+}
+
+// resolve finds what a request asks for; nil if its path is no mount.
+func (m *Module) resolve(r *http.Request, cfg *Config) *demand {
 	if !strings.HasSuffix(r.URL.Path, extension) || len(r.URL.Path) > maxPath {
-		return res, x, false
+		return nil
 	}
 	res, err := m.host.ResolveHTTP(r, extension)
 	if err != nil {
-		return res, x, false
+		return nil
 	}
-	x = cfg.remux(res.Key.Vhost)
+	x := cfg.remux(res.Key.Vhost)
 	if !x.Enabled {
-		return res, x, false
+		return nil
 	}
 	pattern, ok := mountPath(x.Mount, res.Key.Vhost, r.Host)
 	if !ok {
-		return res, x, false
+		return nil
 	}
 	app, name, ok := matchPath(pattern, r.URL.Path, false)
 	// An app of several segments is only taken for one when there is such a stream:
@@ -39,7 +45,7 @@ func (m *Module) resolve(r *http.Request, cfg *Config) (res protocol.Resolved, x
 	deep := !ok
 	if deep {
 		if app, name, ok = matchPath(pattern, r.URL.Path, true); !ok {
-			return res, x, false
+			return nil
 		}
 	}
 	if !strings.Contains(pattern, "[app]") {
@@ -47,14 +53,19 @@ func (m *Module) resolve(r *http.Request, cfg *Config) (res protocol.Resolved, x
 	}
 	if app != res.App || name != res.Stream {
 		if res, err = m.host.ResolveHTTP(withPath(r, app, name), extension); err != nil {
-			return res, x, false
+			return nil
 		}
 	}
-	if deep {
-		s := m.host.Hub.Stream(res.Key)
-		ok = s != nil && s.Publisher() != nil
+	if deep && !m.published(res.Key) {
+		return nil
 	}
-	return res, x, ok
+	return &demand{res, x, cfg}
+}
+
+// published tells whether a stream has a publisher.
+func (m *Module) published(k stream.Key) bool {
+	s := m.host.Hub.Stream(k)
+	return s != nil && s.Publisher() != nil
 }
 
 // appOf finds the app for a mount that does not tell it: that of the path if there is

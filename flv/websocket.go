@@ -10,15 +10,14 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"github.com/srsgo/srs/protocol"
 	"github.com/srsgo/srs/stream"
 )
 
 // playWebSocket answers a handshake (RFC 6455 4.2) and then plays in binary messages,
 // which are cut anywhere. The handshake is answered at once: a browser would give up
 // waiting for a stream that is not published yet.
-func (m *Module) playWebSocket(w http.ResponseWriter, r *http.Request, cfg *Config, res *protocol.Resolved, x *Remux) {
-	if cfg.NoWebSocket {
+func (m *Module) playWebSocket(w http.ResponseWriter, r *http.Request, d *demand) {
+	if d.cfg.NoWebSocket {
 		say(w, http.StatusNotFound, "Not Found")
 		return
 	}
@@ -27,7 +26,7 @@ func (m *Module) playWebSocket(w http.ResponseWriter, r *http.Request, cfg *Conf
 		say(w, code, http.StatusText(code))
 		return
 	}
-	v := m.admit(w, r, cfg, res, x)
+	v := m.admit(w, r, d)
 	if v == nil {
 		return
 	}
