@@ -137,17 +137,8 @@ func (h *Hub) Connect(ctx context.Context, r Request) (*Conn, error) {
 // policy finds out whether a present publisher has gone silent, at most
 // Settings.Silence; errors wrap ErrBusy, ErrNotFound, ErrShutdown, or are what a Gate said.
 func (h *Hub) Publish(ctx context.Context, r Request) (*Publisher, error) {
-	set, err := h.settingsOf(r.Key)
+	ses, st, set, err := h.open(ctx, ActionPublish, r)
 	if err != nil {
-		return nil, err
-	}
-	ses, err := h.admit(ctx, ActionPublish, r)
-	if err != nil {
-		return nil, err
-	}
-	st, err := h.acquire(r.Key, set)
-	if err != nil {
-		h.end(ses, 0, err)
 		return nil, err
 	}
 	p, err := st.publish(ctx, ses, set)
@@ -159,6 +150,24 @@ func (h *Hub) Publish(ctx context.Context, r Request) (*Publisher, error) {
 	h.tell(Event{Type: EventPublish, Time: ses.Start, Session: ses})
 	h.goLive(p)
 	return p, nil
+}
+
+// open admits a session to a stream, and counts it as the stream's user.
+func (h *Hub) open(ctx context.Context, a Action, r Request) (*Session, *Stream, Settings, error) {
+	set, err := h.settingsOf(r.Key)
+	if err != nil {
+		return nil, nil, set, err
+	}
+	ses, err := h.admit(ctx, a, r)
+	if err != nil {
+		return nil, nil, set, err
+	}
+	st, err := h.acquire(r.Key, set)
+	if err != nil {
+		h.end(ses, 0, err)
+		return nil, nil, set, err
+	}
+	return ses, st, set, nil
 }
 
 func (h *Hub) goLive(p *Publisher) {
@@ -178,17 +187,8 @@ func (h *Hub) recover(what string) {
 
 // Play admits a viewer of a stream, which need not be published yet.
 func (h *Hub) Play(ctx context.Context, r Request) (*Player, error) {
-	set, err := h.settingsOf(r.Key)
+	ses, st, _, err := h.open(ctx, ActionPlay, r)
 	if err != nil {
-		return nil, err
-	}
-	ses, err := h.admit(ctx, ActionPlay, r)
-	if err != nil {
-		return nil, err
-	}
-	st, err := h.acquire(r.Key, set)
-	if err != nil {
-		h.end(ses, 0, err)
 		return nil, err
 	}
 	p := newPlayer(ses.ctx, st, ses, r.Persist)
