@@ -1,6 +1,9 @@
 package stream
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // attach gives the player a cursor on the wire of its format, which it makes and fills
 // if this is the first.
@@ -30,7 +33,14 @@ func (p *Player) attach(f *Format) error {
 			return w.err
 		}
 		s.mu.Lock()
-		if s.wires.byKey[k] == w {
+		switch {
+		case p.done.Load(): // closed meanwhile, without knowing of the wire
+			if w.viewers--; w.viewers == 0 {
+				w.idle = time.Now()
+			}
+			s.mu.Unlock()
+			return ErrClosed
+		case s.wires.byKey[k] == w:
 			p.wire, p.view = w, w.ring.Cursor(p.startAt())
 			s.mu.Unlock()
 			return nil
