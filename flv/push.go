@@ -34,6 +34,9 @@ func Push(ctx context.Context, to string, cfg *ClientConfig) (protocol.SinkClose
 }
 
 func push(ctx context.Context, to string, cfg *ClientConfig) (*sink, error) {
+	if ctx.Err() != nil { // or it would race with the answer
+		return nil, context.Cause(ctx)
+	}
 	c := newClient(cfg, true)
 	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	pr, pw := io.Pipe()
