@@ -28,25 +28,26 @@ type contest struct {
 	dir       string
 }
 
-// entry is one way to serve. play is what its vhost's play section says, in srs.conf's words.
+// entry is one way to serve. vhost is what its vhost says, in srs.conf's words.
 type entry struct {
 	server  string // nginx, srsd, floor
 	http    bool
 	publish bool
-	play    string
+	vhost   string
 }
 
 // entries are the cases that -cases may name.
 var entries = map[string]entry{
 	"nginx":         {server: "nginx"},
 	"srsd":          {server: "srsd"},
-	"srsd-350":      {server: "srsd", play: "mw_latency 350;"},
-	"srsd-min":      {server: "srsd", play: "min_latency on;"},
+	"srsd-350":      {server: "srsd", vhost: "play { mw_latency 350; }"},
+	"srsd-min":      {server: "srsd", vhost: "min_latency on;"},
 	"http":          {server: "srsd", http: true},
-	"http-350":      {server: "srsd", http: true, play: "mw_latency 350;"},
+	"http-350":      {server: "srsd", http: true, vhost: "play { mw_latency 350; }"},
 	"floor":         {server: "floor"},
 	"nginx-publish": {server: "nginx", publish: true},
 	"srsd-publish":  {server: "srsd", publish: true},
+	"srsd-no-gop":   {server: "srsd", publish: true, vhost: "play { gop_cache off; }"},
 }
 
 // result is one row of the table.
@@ -76,7 +77,7 @@ srs_log_level warn;
 pid %s/srs.pid;
 http_server { enabled on; listen %s; }
 vhost __defaultVhost__ {
-    play { %s }
+    %s
     http_remux { enabled on; mount [vhost]/[app]/[stream].flv; }
 }
 `
@@ -87,7 +88,7 @@ func compareCommand(args []string) error {
 	f := newFlagSet("compare")
 	c.base.register(f)
 	f.StringVar(&c.srsd, "srsd", "", "srsd, or another server that reads srs.conf (its cases are left out without it)")
-	f.StringVar(&c.srsdConf, "srsd-config", "", "its configuration instead of a made one; {rtmp}, {http}, {play} and {dir} are filled in")
+	f.StringVar(&c.srsdConf, "srsd-config", "", "its configuration instead of a made one; {rtmp}, {http}, {vhost} and {dir} are filled in")
 	f.StringVar(&c.nginx, "nginx", "nginx", "nginx (its cases are left out if absent)")
 	f.StringVar(&c.module, "nginx-module", "/usr/lib/nginx/modules/ngx_rtmp_module.so", "its RTMP module")
 	f.Var(&c.cases, "cases", "of nginx, srsd, srsd-350, srsd-min, http, http-350, floor, nginx-publish, srsd-publish (default: the first three, the next two http, floor)")
@@ -276,10 +277,10 @@ func (c *contest) configure(e entry, n int, rtmp, http string) ([]string, error)
 		if err != nil {
 			return nil, fmt.Errorf("-srsd-config: %w", err)
 		}
-		text = strings.NewReplacer("{rtmp}", rtmp, "{http}", http, "{play}", e.play, "{dir}", c.dir).Replace(string(b))
+		text = strings.NewReplacer("{rtmp}", rtmp, "{http}", http, "{vhost}", e.vhost, "{dir}", c.dir).Replace(string(b))
 		args = []string{c.srsd, "-c", conf}
 	default:
-		text = fmt.Sprintf(srsConf, rtmp, n+1000, c.dir, http, e.play)
+		text = fmt.Sprintf(srsConf, rtmp, n+1000, c.dir, http, e.vhost)
 		args = []string{c.srsd, "-c", conf}
 	}
 	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {

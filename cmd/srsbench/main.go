@@ -20,8 +20,8 @@
 // wake-up on loopback, and acknowledges so early that a server which writes packet by packet with
 // Nagle's algorithm on sends more and smaller segments; one that reads at intervals saves it both. Measured,
 // 1000 players of 600 kb/s: nginx-rtmp took 25 % of a core at -drain 50ms or 100ms, 44 % at 10ms and 51 %
-// at -sample -1; the floor with its window of 350 ms took 3.4, 4.0 and 5.6 %. The default is therefore kind to
-// servers that write often. Compare only figures taken with the same -drain and -sample.
+// at -sample -1; the floor with its window of 350 ms took 3.4, 4.0 and 5.6 %. The default
+// is near to what players do, which read when something has come. Compare only figures taken with the same -drain and -sample.
 //
 // A run's exit status is 0 only if every connection started, none was lost and none stalled.
 package main

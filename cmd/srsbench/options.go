@@ -152,7 +152,7 @@ func (o *options) register(f *flag.FlagSet) {
 	f.DurationVar(&o.gop, "gop", time.Second, "key frame interval of published streams")
 	f.BoolVar(&o.noAudio, "no-audio", false, "publish video only")
 	f.IntVar(&o.sample, "sample", 16, "players that read and time every frame (-1: all); the others count bytes")
-	f.DurationVar(&o.drain, "drain", 50*time.Millisecond, "how often the socket of a counting player is read")
+	f.DurationVar(&o.drain, "drain", 10*time.Millisecond, "how often the socket of a counting player is read")
 	f.IntVar(&o.rcvbuf, "rcvbuf", 0, "socket receive buffer of players in bytes (0: the kernel sizes it)")
 	f.Var(&o.bind, "bind", "source addresses to use in turn (127.0.1.1,127.0.1.2 gives more ports)")
 	f.Var(&o.pidFlags, "pid", "server process to measure, with its children (repeatable)")
