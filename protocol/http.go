@@ -109,10 +109,30 @@ func (f *front) open(c *HTTPListener, addr string, conf *tls.Config) (*httpEnd, 
 	e.srv = &http.Server{
 		Handler: e.site, TLSConfig: conf, Protocols: &protocols,
 		ReadHeaderTimeout: httpIdle, IdleTimeout: httpIdle, MaxHeaderBytes: httpMaxHeader,
-		ErrorLog: slog.NewLogLogger(f.host.Logger.Handler(), slog.LevelDebug),
+		ErrorLog:  slog.NewLogLogger(f.host.Logger.Handler(), slog.LevelDebug),
+		ConnState: tellSilent(f.host.Logger),
 	}
 	f.ends = append(f.ends, e)
 	return e, nil
+}
+
+// tellSilent logs the connections that ended without a request: those that say nothing
+// until the time for a header is over, which net/http closes without a word.
+func tellSilent(logger *slog.Logger) func(net.Conn, http.ConnState) {
+	var fresh sync.Map // net.Conn → since when
+	return func(c net.Conn, s http.ConnState) {
+		switch s {
+		case http.StateNew:
+			fresh.Store(c, time.Now())
+			return
+		case http.StateClosed:
+			if since, ok := fresh.Load(c); ok {
+				logger.Info("http connection ended without a request", "remote", c.RemoteAddr(),
+					"after", time.Since(since.(time.Time)).Round(time.Millisecond))
+			}
+		}
+		fresh.Delete(c)
+	}
 }
 
 func (c *HTTPListener) tlsConfig(logger *slog.Logger) (*tls.Config, error) {
