@@ -115,7 +115,7 @@ func (r *Resolved) guessStream() {
 	} else if param, rest, ok := strings.Cut(r.Param, "/"); ok {
 		r.Param, r.Stream = param, rest
 	}
-	r.Stream = strings.Trim(r.Stream, slashes)
+	r.App, r.Stream = strings.Trim(r.App, slashes), strings.Trim(r.Stream, slashes)
 }
 
 // splitURL takes scheme, host, port and query out of a URL. It does not decode: the
