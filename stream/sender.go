@@ -189,7 +189,6 @@ type senders struct {
 }
 
 type sender struct {
-	owner   *senders
 	cursor  *Cursor[record] // follows the flushes
 	viewers []*fastPath     // the goroutine's own
 
@@ -206,7 +205,7 @@ func (ss *senders) add(r *Ring[record], f *fastPath) {
 	defer ss.mu.Unlock()
 	if ss.list == nil {
 		for range runtime.GOMAXPROCS(0) {
-			ss.list = append(ss.list, &sender{owner: ss, cursor: r.Cursor(Live)})
+			ss.list = append(ss.list, &sender{cursor: r.Cursor(Live)})
 		}
 	}
 	least := ss.list[0]
