@@ -53,16 +53,18 @@ var rules = []rule{
 	{in: "rtmp", may: append([]string{"flv", "rtmp/..."}, protocolMay...),
 		test: []string{"github.com/bluenviron/gortmplib/..."}}, // an independent peer
 
-	{in: "protocol/gate/...", may: append([]string{"protocol/gate/..."}, extensionMay...)},
+	{in: "protocol/token", may: []string{"github.com/go-jose/go-jose/v4/..."}}, // JWT, JWKS
+	{in: "protocol/gate/...", may: append([]string{"protocol/gate/...", "protocol/token"}, extensionMay...)},
 	{in: "protocol/hook/...", may: append([]string{"protocol/hook/..."}, extensionMay...)},
 	{in: "protocol/relay/...", may: append([]string{"protocol/relay/..."}, extensionMay...)},
 	{in: "protocol/exec/...", may: append([]string{"protocol/exec/..."}, extensionMay...)},
-	{in: "protocol/api/...", may: append([]string{"protocol/api/..."}, extensionMay...)},
+	{in: "protocol/api/...", may: append([]string{"protocol/api/...", "protocol/token", "github.com/prometheus/..."}, extensionMay...)},
 	{in: "protocol/console/...", may: append([]string{"protocol/console/..."}, extensionMay...)},
 
 	// Programs. Examples are written against what everybody can import, and need nothing else.
 	{in: "examples/...", may: []string{"stream", "protocol/...", "rtmp/...", "flv"}},
-	{in: "cmd/srsd/...", may: []string{"cmd/srsd/...", "stream", "protocol/...", "rtmp/...", "flv"}},
+	{in: "cmd/srsd/...", may: []string{"cmd/srsd/...", "stream", "protocol/...", "rtmp/...", "flv", "golang.org/x/sys/...",
+		"github.com/fsnotify/fsnotify"}},
 	{in: "cmd/srsbench/...", may: []string{"cmd/srsbench/...", "stream", "protocol/...", "rtmp/...", "flv", "golang.org/x/sys/..."}},
 	{in: "cmd/internal/repotest"},
 }
