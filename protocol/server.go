@@ -26,6 +26,9 @@ type Config struct {
 	Vhosts VhostSet
 	// HTTP lists the HTTP listeners that modules share, by name.
 	HTTP []HTTPListener
+	// ServerID names this server among others, see Identity; empty: a random one. Fixed at
+	// NewServer.
+	ServerID string
 	// ServerName is the Server header of HTTP responses; empty for none.
 	ServerName string
 	// MaxConns bounds the connections of all listeners together; what is more is
@@ -42,13 +45,14 @@ type Config struct {
 
 // Server runs modules around one Hub.
 type Server struct {
-	hub    *stream.Hub
-	logger *slog.Logger
-	pool   *pool
-	panics atomic.Int64
-	gen    atomic.Int64
-	vhosts atomic.Pointer[VhostSet]
-	drain  atomic.Int64
+	identity Identity
+	hub      *stream.Hub
+	logger   *slog.Logger
+	pool     *pool
+	panics   atomic.Int64
+	gen      atomic.Int64
+	vhosts   atomic.Pointer[VhostSet]
+	drain    atomic.Int64
 
 	op      sync.Mutex // one of Start, Reload and Shutdown at a time
 	state   state
@@ -97,7 +101,7 @@ func NewServer(cfg Config, modules ...Module) *Server {
 		cfg.Hub.Logger = cfg.Logger
 	}
 	s := &Server{
-		hub: stream.NewHub(cfg.Hub), logger: cfg.Logger, pool: newPool(&cfg, cfg.Logger),
+		identity: newIdentity(cfg.ServerID), hub: stream.NewHub(cfg.Hub), logger: cfg.Logger, pool: newPool(&cfg, cfg.Logger),
 		first: cfg, listed: slices.Clone(modules), tables: map[string]*table{},
 	}
 	s.bye, s.endBye = context.WithCancel(context.Background())

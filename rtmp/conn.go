@@ -27,6 +27,7 @@ const (
 	// commandLimit bounds messages of a peer that does not publish.
 	commandLimit = 64 << 10
 	handshakeIn  = 1 + 2*1536 // what the handshake brings: C0, C1, C2
+	handshakeOut = handshakeIn
 	writeTimeout = 30 * time.Second
 )
 
@@ -180,6 +181,9 @@ func (c *conn) cause(err error) error {
 // acknowledge tells how much came, twice per window (§5.4.3).
 func (c *conn) acknowledge() error {
 	n := handshakeIn + c.read.BytesRead()
+	if c.ses != nil {
+		c.ses.SetReceived(n)
+	}
 	if c.window == 0 || n-c.ackAt < c.window/2 {
 		return nil
 	}
@@ -231,8 +235,11 @@ func (c *conn) write(b []byte, timeout time.Duration) error {
 	if err := c.net.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
 		return err
 	}
-	_, err := c.net.Write(b)
+	n, err := c.net.Write(b)
 	c.broken = err != nil
+	if c.ses != nil {
+		c.ses.AddSent(n)
+	}
 	return err
 }
 

@@ -65,6 +65,7 @@ func (c *conn) connect(ctx context.Context, cmd *command) error {
 		return c.refuseConnect(cmd, &res, publicText(err), err)
 	}
 	c.ses = ses
+	c.ses.AddSent(handshakeOut)
 	c.log = c.m.log().With("id", ses.ID)
 	context.AfterFunc(ses.Context(), c.interrupt)
 	c.log.Info("rtmp client connected", c.connectAttrs(&res)...)

@@ -564,7 +564,12 @@ func TestRequest(t *testing.T) {
 	t.Parallel()
 	srv := runServer(t, serverConfig{vhosts: protocol.VhostSet{stream.DefaultVhost: true, "v.test": true}})
 	seen := make(chan stream.Request, 4)
-	srv.Hub().AddGate(stream.GateFunc(func(_ context.Context, s *stream.Session) error { seen <- s.Request; return nil }))
+	srv.Hub().AddGate(stream.GateFunc(func(_ context.Context, s *stream.Session) error {
+		if s.Action != stream.ActionOpen { // the same once more
+			seen <- s.Request
+		}
+		return nil
+	}))
 	c := srv.dial(t)
 	c.connect("rtmp://v.test/live?token=1")
 	c.replay("s.flv?k=v")

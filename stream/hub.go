@@ -37,6 +37,11 @@ type Hub struct {
 	mu       sync.Mutex
 	streams  map[Key]*Stream
 	sessions map[string]*Session
+	vhosts   map[string]*traffic // of what has ended, by name
+	start    time.Time
+	total    traffic // of the sessions that have ended
+	clients  uint64
+	failed   uint64
 	closed   bool
 	ticking  bool
 	stop     chan struct{}
@@ -54,7 +59,8 @@ func NewHub(cfg HubConfig) *Hub {
 	if cfg.ReadBudget <= 0 {
 		cfg.ReadBudget = 2_500
 	}
-	return &Hub{cfg: cfg, streams: map[Key]*Stream{}, sessions: map[string]*Session{}, stop: make(chan struct{})}
+	return &Hub{cfg: cfg, streams: map[Key]*Stream{}, sessions: map[string]*Session{},
+		vhosts: map[string]*traffic{}, start: time.Now(), stop: make(chan struct{})}
 }
 
 // list is a set of functions that may change while it is walked.
@@ -225,11 +231,12 @@ func (h *Hub) admit(ctx context.Context, a Action, r Request) (*Session, error) 
 		parent = r.Conn.ctx
 	}
 	s.ctx, s.cancel = context.WithCancelCause(parent)
-	for _, g := range h.gates.all() {
-		if err := (*g).Admit(ctx, s); err != nil {
-			s.cancel(err)
-			return nil, err
-		}
+	if err := h.ask(ctx, s); err != nil {
+		s.cancel(err)
+		return nil, err
+	}
+	if c := r.Conn; c != nil { // what it brought for earlier sessions is not this one's
+		s.base.received, s.base.sent = c.traffic.received.Load(), c.traffic.sent.Load()
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -243,7 +250,33 @@ func (h *Hub) admit(ctx context.Context, a Action, r Request) (*Session, error) 
 		}
 	}
 	h.sessions[sessionKey(s)] = s
+	if a != ActionConnect {
+		h.clients++
+		if len(h.vhosts) < maxVhosts && h.vhosts[r.Key.Vhost] == nil {
+			h.vhosts[r.Key.Vhost] = &traffic{}
+		}
+	}
 	return s, nil
+}
+
+// maxVhosts bounds for how many vhosts traffic is counted: where no settings say which
+// vhosts there are, peers make them up.
+const maxVhosts = 10_000
+
+// ask has all gates decide.
+func (h *Hub) ask(ctx context.Context, s *Session) error {
+	stages := []Action{s.Action}
+	if s.Action != ActionConnect && s.Request.Conn != nil {
+		stages = []Action{ActionOpen, s.Action}
+	}
+	for _, s.Action = range stages {
+		for _, g := range h.gates.all() {
+			if err := (*g).Admit(ctx, s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // sessionKey tells a connection from the sessions on it, which share its id.
@@ -262,15 +295,39 @@ func (h *Hub) end(s *Session, ev EventType, cause error) {
 			cause = c // who kicked it knows more than who found it closed
 		}
 		s.cancel(cmpErr(cause, ErrClosed))
-		h.mu.Lock()
-		if k := sessionKey(s); h.sessions[k] == s {
-			delete(h.sessions, k)
-		}
-		h.mu.Unlock()
+		h.forget(s, cause)
 		if ev != EventConnect {
 			h.tell(Event{Type: ev, Time: time.Now(), Session: s, Err: cause})
 		}
 	})
+}
+
+// forget takes a session out of the books, and its figures into the totals.
+func (h *Hub) forget(s *Session, cause error) {
+	received, sent := s.wire()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if k := sessionKey(s); h.sessions[k] == s {
+		delete(h.sessions, k)
+	}
+	if s.Action == ActionConnect {
+		return
+	}
+	if cause != nil {
+		h.failed++
+	}
+	for _, t := range []*traffic{&h.total, h.vhosts[s.Request.Key.Vhost]} {
+		if t != nil {
+			t.add(received, sent)
+		}
+	}
+	if st := s.stream.Load(); st != nil {
+		s.booked.Store(true)
+		st.total.add(received, sent)
+	}
+	if c := s.Request.Conn; c != nil && s.Action == ActionPlay {
+		c.traffic.sent.Add(s.bytes.Load())
+	}
 }
 
 func cmpErr(a, b error) error {

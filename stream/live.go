@@ -55,19 +55,25 @@ type Stream struct {
 	idleSince           time.Time // since when there is no viewer
 
 	meter meter
+	start time.Time
+	total traffic // of the sessions that have ended
 }
 
-// meter counts for the rates between two ticks.
+// meter counts for the rates between two ticks, and for the statistics.
 type meter struct {
-	packets, video, bytes   int
-	packetRate, videoRate   float64
-	last                    time.Time
-	totalPackets, totalSize atomic.Uint64
+	packets, video, bytes      int
+	packetRate, videoRate      float64
+	last                       time.Time
+	totalPackets, totalBytes   uint64
+	totalFrames, keyFrames     uint64
+	keyInterval, keyAt         time.Duration
+	audioAt, videoAt, ahead    time.Duration // of the publication's newest packets; smoothed
+	hasAudio, hasVideo, hasKey bool
 }
 
 func newStream(h *Hub, k Key, set Settings) *Stream {
 	s := &Stream{hub: h, key: k, set: set, ring: NewRing[Packet](1 << 16),
-		wires: wires{byKey: map[wireKey]*wire{}}, players: map[*Player]struct{}{}, idleSince: time.Now()}
+		wires: wires{byKey: map[wireKey]*wire{}}, players: map[*Player]struct{}{}, idleSince: time.Now(), start: time.Now()}
 	s.flush.configure(set.Flush)
 	return s
 }
@@ -85,19 +91,6 @@ func (s *Stream) Publisher() *Session {
 		return p.Session
 	}
 	return nil
-}
-
-// StreamStats are a stream's counts.
-type StreamStats struct {
-	Viewers int    // players, the library's own readers not counted
-	Packets uint64 // from all publishers
-	Bytes   uint64 // of payload, from all publishers
-	Rate    int64  // payload bytes a second, now
-}
-
-// Stats gives the counts up to now.
-func (s *Stream) Stats() StreamStats {
-	return StreamStats{int(s.viewers.Load()), s.meter.totalPackets.Load(), s.meter.totalSize.Load(), s.rate.Load()}
 }
 
 // Open reads the stream from within the server: no Gate is asked, and the reader does
@@ -308,11 +301,35 @@ func (s *Stream) trimBytes() {
 func (m *meter) count(p *Packet) {
 	m.packets++
 	m.bytes += len(p.Payload)
-	if p.Kind() == KindVideo {
+	m.totalPackets++
+	m.totalBytes += uint64(len(p.Payload))
+	switch p.Kind() {
+	case KindVideo:
 		m.video++
+		m.totalFrames++
+		m.videoAt, m.hasVideo = p.DTS, true
+		if p.Flags&KeyFrame != 0 {
+			m.keyFrames++
+			if m.hasKey {
+				m.keyInterval = p.DTS - m.keyAt
+			}
+			m.keyAt, m.hasKey = p.DTS, true
+		}
+	case KindAudio:
+		m.audioAt, m.hasAudio = p.DTS, true
+	default:
+		return
 	}
-	m.totalPackets.Add(1)
-	m.totalSize.Add(uint64(len(p.Payload)))
+	if m.hasAudio && m.hasVideo {
+		const packets = 128 // about two seconds of a usual stream
+		m.ahead += (m.audioAt - m.videoAt - m.ahead) / packets
+	}
+}
+
+// begin forgets what belongs to one publication.
+func (m *meter) begin(now time.Time) {
+	m.last, m.keyInterval, m.ahead = now, 0, 0
+	m.hasAudio, m.hasVideo, m.hasKey = false, false, false
 }
 
 // configure takes other settings while the stream lives.
@@ -341,7 +358,7 @@ func (s *Stream) begin(p *Publisher, set Settings) {
 	s.clock.restart(set.Jitter == JitterOff || set.ATC)
 	s.video, s.audioRun, s.keySeen, s.fresh = false, 0, false, true
 	s.gopFrames, s.gopBytes = 0, 0
-	s.meter.last = time.Now()
+	s.meter.begin(time.Now())
 	s.published.Store(true)
 	s.live.Store(p)
 }
@@ -371,7 +388,7 @@ func (s *Stream) finish(p *Publisher) bool {
 
 // publish gives the stream to a session, as far as the conflict policy lets it.
 func (s *Stream) publish(ctx context.Context, ses *Session, set Settings) (*Publisher, error) {
-	ses.stream = s
+	ses.stream.Store(s)
 	p := &Publisher{Session: ses, stream: s}
 	if set.MixCorrect {
 		p.mix = &mixer{}

@@ -39,10 +39,12 @@ type Player struct {
 const injectLimit = 64 << 10
 
 func newPlayer(ctx context.Context, s *Stream, ses *Session, persist bool) *Player {
+	p := &Player{ses: ses, stream: s, ctx: ctx, persist: persist}
 	if ses != nil {
-		ses.stream = s
+		ses.stream.Store(s)
+		ses.player.Store(p)
 	}
-	return &Player{ses: ses, stream: s, ctx: ctx, persist: persist}
+	return p
 }
 
 // Stream gives the stream that is played.

@@ -17,10 +17,15 @@ const (
 	ActionPublish
 	ActionPlay
 	ActionView // a viewer without a connection of its own: HLS, DASH
+	// ActionOpen is a stage only, no session has it: a connection has said which stream
+	// it wants and what for (Request.Type), and is asked for ActionPublish or ActionPlay
+	// next. It is where SRS calls on_connect. Peers without a connection (Request.Conn is
+	// nil) do not pass it.
+	ActionOpen
 )
 
 func (a Action) String() string {
-	return [...]string{"connect", "publish", "play", "view"}[a&3]
+	return [...]string{"connect", "publish", "play", "view", "open"}[min(a, ActionOpen)]
 }
 
 // Request is what a peer asks for. A Gate reads it; it does not change afterwards.
@@ -46,9 +51,11 @@ type Request struct {
 
 // Gate admits or refuses sessions.
 type Gate interface {
-	// Admit is asked once per session before anything is allocated for it, with
-	// Session.Action telling the stage. It refuses with a *DeniedError or
-	// *RedirectError. Several calls run at once; ctx ends when the peer is gone.
+	// Admit is asked before anything is allocated for a session, with Session.Action
+	// telling the stage: once, or for sessions on a connection twice, first with
+	// ActionOpen. It refuses with a *DeniedError or *RedirectError. Several calls run at
+	// once; ctx ends when the peer is gone. What a gate holds for a session it gives back
+	// when Session.Context ends, which is also when a later gate refuses.
 	Admit(ctx context.Context, s *Session) error
 }
 
@@ -91,12 +98,17 @@ type Session struct {
 	Start   time.Time
 
 	hub    *Hub
-	stream *Stream
+	stream atomic.Pointer[Stream]
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	once   sync.Once
 
+	player atomic.Pointer[Player] // of a player's session
+	booked atomic.Bool            // its traffic is part of the totals
+
 	bytes, packets, dropped, lapped atomic.Uint64
+	traffic                         traffic
+	base                            point // what the connection had when this began
 }
 
 // Context ends with the session; its cause says why.
@@ -115,20 +127,7 @@ func (s *Session) Kick(cause error) {
 }
 
 // Stream gives what a session publishes or plays; nil for a connection.
-func (s *Session) Stream() *Stream { return s.stream }
-
-// SessionStats are a session's totals.
-type SessionStats struct {
-	Bytes   uint64 // media bytes: received from a publisher, written to a viewer
-	Packets uint64 // packets received or written
-	Dropped uint64 // packets that a slow viewer missed
-	Lapped  uint64 // times a slow viewer lost its place
-}
-
-// Stats gives the totals up to now.
-func (s *Session) Stats() SessionStats {
-	return SessionStats{s.bytes.Load(), s.packets.Load(), s.dropped.Load(), s.lapped.Load()}
-}
+func (s *Session) Stream() *Stream { return s.stream.Load() }
 
 // newID gives 8 random characters, enough to find a session's lines in a log.
 func newID() string {
@@ -143,6 +142,13 @@ func newID() string {
 
 // Conn is a connection that was let in, the frame of the sessions on it.
 type Conn struct{ *Session }
+
+// SetReceived tells how many bytes the connection has brought so far, all of them: the
+// figures of its publications then are those of the wire.
+func (c *Conn) SetReceived(n uint64) { c.traffic.received.Store(n) }
+
+// AddSent counts bytes that were sent besides what players on the connection write.
+func (c *Conn) AddSent(n int) { c.traffic.sent.Add(uint64(n)) }
 
 // Close ends the connection's session; cause nil means a clean end.
 func (c *Conn) Close(cause error) { c.hub.end(c.Session, EventClose, cause) }

@@ -9,11 +9,15 @@ const tickEvery = time.Second
 func (h *Hub) run() {
 	t := time.NewTicker(tickEvery)
 	defer t.Stop()
-	for {
+	for sampled := time.Now(); ; {
 		select {
 		case <-h.stop:
 			return
 		case now := <-t.C:
+			if now.Sub(sampled) >= sampleEvery {
+				h.sample(now)
+				sampled = now
+			}
 			if h.tick(now) == 0 {
 				h.mu.Lock()
 				if len(h.streams) == 0 {
