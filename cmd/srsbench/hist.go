@@ -45,6 +45,21 @@ func (h *histogram) add(v int64) {
 	h.count++
 }
 
+// merge adds all that o has counted.
+func (h *histogram) merge(o *histogram) {
+	if o.count == 0 {
+		return
+	}
+	if h.count == 0 || o.min < h.min {
+		h.min = o.min
+	}
+	h.max = max(h.max, o.max)
+	for i, n := range o.buckets {
+		h.buckets[i] += n
+	}
+	h.count += o.count
+}
+
 // quantile gives the value that a share q (0 to 1) of all values does not exceed, rounded up to its
 // bucket's end but never above the maximum. It is 0 for an empty histogram.
 func (h *histogram) quantile(q float64) int64 {
