@@ -20,6 +20,9 @@ var applied = []string{
 	"rtmps.enabled", "rtmps.listen", "rtmps.key", "rtmps.cert",
 	"http_server.enabled", "http_server.listen", "http_server.crossdomain",
 	"http_server.https.enabled", "http_server.https.listen", "http_server.https.key", "http_server.https.cert",
+	"http_api.enabled", "http_api.listen",
+	"http_api.https.enabled", "http_api.https.listen", "http_api.https.key", "http_api.https.cert",
+	"exporter.enabled", "exporter.listen",
 	"stream_caster.enabled", "stream_caster.caster", "stream_caster.listen", "stream_caster.output",
 
 	// The vhosts: vhost.go.

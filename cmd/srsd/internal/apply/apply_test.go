@@ -148,6 +148,11 @@ func TestServer(t *testing.T) {
 		{Name: "http", Listen: []string{":444"}, NoCORS: true, CertFile: "c", KeyFile: "k"},
 	}, s.HTTP)
 	require.Empty(t, newConfig(t, "").Server().HTTP)
+	require.Equal(t, []protocol.HTTPListener{
+		{Name: "api", Listen: []string{":1985"}},
+		{Name: "api", Listen: []string{":1990"}, CertFile: "c", KeyFile: "k"},
+		{Name: "exporter", Listen: []string{":9972"}},
+	}, newConfig(t, `http_api { enabled on; https { enabled on; key k; cert c; } } exporter { enabled on; }`).Server().HTTP)
 	require.Equal(t, []string{":1935"}, c.rtmp().Listen)
 
 	var names []string
@@ -191,13 +196,13 @@ vhost v {
 	http_remux { enabled on; mount [vhost]/[app]/[stream].aac; }
 }
 stream_caster { enabled on; caster flv; }
-stream_caster { enabled on; caster gb28181; listen 9000; }`, "SRS_HTTP_API_ENABLED=on")
+stream_caster { enabled on; caster gb28181; listen 9000; }`, "SRS_RTC_SERVER_ENABLED=on")
 	require.Equal(t, []string{
 		"srs.conf:3: vhost.hls.enabled is known and not applied yet",
 		"srs.conf:7: stream_caster.enabled is known and not applied yet",
 		"srs.conf:7: stream_caster.caster is known and not applied yet",
 		"srs.conf:7: stream_caster.listen is known and not applied yet",
-		"SRS_HTTP_API_ENABLED: http_api.enabled is known and not applied yet",
+		"SRS_RTC_SERVER_ENABLED: rtc_server.enabled is known and not applied yet",
 		`srs.conf:4: vhost.http_remux.mount: ".aac" is not served yet, only .flv is`,
 		"srs.conf:6: stream_caster.enabled: it has no effect without a listen port",
 	}, Warnings(f))

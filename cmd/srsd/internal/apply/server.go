@@ -106,22 +106,6 @@ func (c *Config) Modules() []protocol.Module {
 	return list
 }
 
-// httpListeners are those for streams. HTTP and HTTPS have one name, and so the same routes.
-func httpListeners(r *conf.Scope) []protocol.HTTPListener {
-	if !r.Bool("http_server.enabled") {
-		return nil
-	}
-	noCORS := !r.Bool("http_server.crossdomain")
-	list := []protocol.HTTPListener{{Name: "http", Listen: []string{r.Addr("http_server.listen")}, NoCORS: noCORS}}
-	if r.Bool("http_server.https.enabled") {
-		list = append(list, protocol.HTTPListener{
-			Name: "http", Listen: []string{r.Addr("http_server.https.listen")}, NoCORS: noCORS,
-			CertFile: r.String("http_server.https.cert"), KeyFile: r.String("http_server.https.key"),
-		})
-	}
-	return list
-}
-
 func (c *Config) rtmp() rtmp.Config {
 	r := c.file.Root()
 	x := rtmp.Config{
