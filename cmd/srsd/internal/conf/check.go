@@ -82,6 +82,12 @@ func checkVhost(x *findings, v *Vhost) {
 	if v.Bool("forward.enabled") && v.Float("publish.kickoff_for_idle") > 0 {
 		x.errorf(v.at("publish.kickoff_for_idle"), "it does not go with forward in vhost %s", v.Name)
 	}
+	if v.Bool("security.signed_url.enabled") && !v.Has("security.signed_url.key") {
+		x.errorf(v.at("security.signed_url.enabled"), "there is no key in vhost %s", v.Name)
+	}
+	if v.Bool("security.jwt.enabled") && !v.Has("security.jwt.secret") && !v.Has("security.jwt.public_key") && !v.Has("security.jwt.jwks") {
+		x.errorf(v.at("security.jwt.enabled"), "there is no secret, public_key or jwks in vhost %s", v.Name)
+	}
 	ids := map[string]*Scope{}
 	for _, i := range v.Blocks("ingest") {
 		if first := ids[i.Arg()]; first != nil {

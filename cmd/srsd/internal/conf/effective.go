@@ -62,7 +62,7 @@ func (p *printer) repeated(it *Item, b *Scope, depth int) {
 
 // words returns the value in force of any kind as it would be written; nil for an empty one.
 func (s *Scope) words(it *Item, path string) []string {
-	if it.Kind == List || it.Kind == AddrList {
+	if it.Kind.several() {
 		return s.List(path)
 	}
 	if w := s.String(path); w != "" {

@@ -23,7 +23,7 @@ func newEnvironment(list []string) environment {
 func (e environment) override(it *Item) (words []string, name string) {
 	for _, name := range it.Env {
 		v := e[name]
-		if it.Kind == List || it.Kind == AddrList {
+		if it.Kind.several() {
 			if words := strings.Fields(v); len(words) > 0 {
 				return words, name
 			}
@@ -84,7 +84,7 @@ func (e environment) check(x *findings) {
 
 func (e environment) checkValue(x *findings, p where, it *Item) {
 	words := []string{e[p.name]}
-	if it.Kind == List || it.Kind == AddrList {
+	if it.Kind.several() {
 		if words = strings.Fields(e[p.name]); len(words) == 0 {
 			return
 		}

@@ -1,56 +1,10 @@
 package conf
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
-
-func TestEnvNames(t *testing.T) {
-	for path, want := range map[string]string{
-		"http_api.https.listen":     "SRS_HTTP_API_HTTPS_LISTEN",
-		"http_api.raw_api.enabled":  "SRS_HTTP_API_RAW_API_ENABLED",
-		"rtc_server.tcp.listen":     "SRS_RTC_SERVER_TCP_LISTEN",
-		"listen":                    "SRS_LISTEN",
-		"vhost.hls.hls_fragment":    "SRS_VHOST_HLS_HLS_FRAGMENT",
-		"vhost.hls.enabled":         "SRS_VHOST_HLS_ENABLED",
-		"vhost.dvr.dvr_path":        "SRS_VHOST_DVR_DVR_PATH",
-		"vhost.dvr.time_jitter":     "SRS_VHOST_DVR_TIME_JITTER",
-		"vhost.dash.dash_path":      "SRS_VHOST_DASH_DASH_PATH",
-		"vhost.hds.hds_path":        "SRS_VHOST_HDS_HDS_PATH",
-		"vhost.http_hooks.on_play":  "SRS_VHOST_HTTP_HOOKS_ON_PLAY",
-		"vhost.min_latency":         "SRS_VHOST_MIN_LATENCY",
-		"vhost.play.gop_cache":      "SRS_VHOST_PLAY_GOP_CACHE",
-		"vhost.publish.mr":          "SRS_VHOST_PUBLISH_MR",
-		"chunk_size":                "SRS_VHOST_CHUNK_SIZE",
-		"vhost.chunk_size":          "SRS_VHOST_CHUNK_SIZE",
-		"srs_log_tank":              "SRS_SRS_LOG_TANK SRS_LOG_TANK",
-		"srs_log_level":             "SRS_SRS_LOG_LEVEL SRS_LOG_LEVEL",
-		"srs_log_level_v2":          "SRS_SRS_LOG_LEVEL_V2 SRS_LOG_LEVEL_V2",
-		"srs_log_file":              "SRS_SRS_LOG_FILE SRS_LOG_FILE",
-		"vhost.srt.srt_to_rtmp":     "SRS_VHOST_SRT_SRT_TO_RTMP SRS_VHOST_SRT_TO_RTMP",
-		"srt_server.passphrase":     "SRS_SRT_SERVER_PASSPHRASE",
-		"tencentcloud_cls.topic_id": "SRS_TENCENTCLOUD_CLS_TOPIC_ID",
-		"circuit_breaker.enabled":   "SRS_CIRCUIT_BREAKER_ENABLED",
-		"threads.interval":          "SRS_THREADS_INTERVAL",
-	} {
-		it, ok := Lookup(path)
-		require.True(t, ok, path)
-		require.Equal(t, want, strings.Join(it.Env, " "), path)
-	}
-	// These cannot be set by variables; all else can.
-	without := []string{"stats.", "stream_caster.", "vhost.cluster.", "vhost.forward.", "vhost.refer.", "vhost.security.",
-		"vhost.transcode.", "vhost.ingest.", "vhost.exec.", "vhost.dvr.dvr_apply", "vhost.bandcheck.", "vhost.enabled", "is_full",
-		"http_api.raw_api.allow_query", "http_api.raw_api.allow_update", "vhost.hls.hls_storage", "vhost.hls.hls_mount"}
-	for _, it := range Schema() {
-		has := it.Kind > Free
-		for _, p := range without {
-			has = has && !strings.HasPrefix(it.Path, p)
-		}
-		require.Equal(t, has, len(it.Env) > 0, it.Path)
-	}
-}
 
 func TestEnvPrecedence(t *testing.T) {
 	text := base + "pithy_print_ms 1; http_api { listen 1000; }"

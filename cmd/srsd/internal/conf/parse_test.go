@@ -255,6 +255,8 @@ func readOne(s *Scope, it *Item, rel string) {
 		s.Addr(rel)
 	case AddrList:
 		s.Addrs(rel)
+	case Networks:
+		s.Networks(rel)
 	case Free:
 		s.Free(rel)
 	case Block:

@@ -23,13 +23,17 @@ const (
 	List                 // words
 	Addr                 // [ip:]port
 	AddrList             // several of them
+	Networks             // CIDRs or IP addresses, or "none"
 )
 
 var kindNames = [...]string{"block", "free block", "bool, default off", "bool, default on", "int", "float",
-	"string", "enum", "list", "address", "address list"}
+	"string", "enum", "list", "address", "address list", "networks"}
 
 // String returns the kind's name.
 func (k Kind) String() string { return kindNames[k] }
+
+// several says whether all words of a directive count, not only the first.
+func (k Kind) several() bool { return k == List || k == AddrList || k == Networks }
 
 // Reload says what a changed value does in a running server.
 type Reload byte
@@ -49,6 +53,7 @@ const (
 	Accept  Outside = iota // it is used, with a warning
 	Default                // the default is used instead, with a warning
 	Clamp                  // the nearest limit is used instead, with a warning
+	Refuse                 // it is an error
 )
 
 // Limits bounds a number; both ends are allowed.
@@ -74,6 +79,7 @@ type Item struct {
 	Once      bool // a second one is an error
 	Unchecked bool // SRS does not check the names in this block
 	Secret    bool // not to be shown
+	Ours      bool // srsd's own, not of SRS
 }
 
 // Name returns the last part of the path.
@@ -100,6 +106,14 @@ func group(prefix string, reload Reload, env bool, rows ...Item) []Item {
 	return rows
 }
 
+// ours marks rows that SRS does not have.
+func ours(rows ...Item) []Item {
+	for i := range rows {
+		rows[i].Ours = true
+	}
+	return rows
+}
+
 // table is the schema with its indexes. It is built once and never changes.
 type table struct {
 	rows     []*Item
@@ -111,7 +125,7 @@ type table struct {
 var schema = newTable(
 	globalRows(), httpRows(), vendorRows(), casterRows(), srtRows(), rtcServerRows(),
 	vhostRows(), clusterRows(), playRows(), httpVhostRows(), packagingRows(), hlsRows(),
-	transcodeRows(), rtcVhostRows(),
+	transcodeRows(), rtcVhostRows(), ownRows(), ownVhostRows(),
 )
 
 func newTable(parts ...[]Item) *table {

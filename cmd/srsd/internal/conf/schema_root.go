@@ -24,9 +24,6 @@ func globalRows() []Item {
 			Env:  []string{"SRS_SRS_LOG_LEVEL_V2", "SRS_LOG_LEVEL_V2"}},
 		Item{Path: "srs_log_file", Kind: String, Default: "./objs/srs.log",
 			Env: []string{"SRS_SRS_LOG_FILE", "SRS_LOG_FILE"}},
-		// Not of SRS: what the lines of the log look like.
-		Item{Path: "log_format", Kind: Enum, Default: "srs", Enum: []string{"srs", "text", "json"},
-			Env: []string{"SRSD_LOG_FORMAT"}},
 		Item{Path: "max_connections", Kind: Int, Default: "1000", Unit: "connections", Reload: Notify},
 		Item{Path: "daemon", Kind: BoolOn, Default: "on"},
 		Item{Path: "utc_time", Kind: BoolOff, Default: "off"},
@@ -60,7 +57,6 @@ func globalRows() []Item {
 }
 
 func httpRows() []Item {
-	const inert = "SRS 5 and later keep it off"
 	return append(group("", Restart, true,
 		// Of an SRS newer than 7.0.18: RTMP over TLS.
 		Item{Path: "rtmps", Kind: Block},
@@ -75,8 +71,9 @@ func httpRows() []Item {
 		Item{Path: "http_api.raw_api", Kind: Block},
 		Item{Path: "http_api.raw_api.enabled", Kind: BoolOff, Default: "off"},
 		Item{Path: "http_api.raw_api.allow_reload", Kind: BoolOff, Default: "off"},
-		Item{Path: "http_api.raw_api.allow_query", Kind: BoolOff, Default: "off", Env: none, Note: inert},
-		Item{Path: "http_api.raw_api.allow_update", Kind: BoolOff, Default: "off", Env: none, Note: inert},
+		// SRS 5 and later keep these two off; srsd offers what they were in SRS 3.
+		Item{Path: "http_api.raw_api.allow_query", Kind: BoolOff, Default: "off", Env: none},
+		Item{Path: "http_api.raw_api.allow_update", Kind: BoolOff, Default: "off", Env: none},
 		Item{Path: "http_api.auth", Kind: Block},
 		Item{Path: "http_api.auth.enabled", Kind: BoolOff, Default: "off", Reload: Live},
 		Item{Path: "http_api.auth.username", Kind: String, Reload: Live},

@@ -38,7 +38,8 @@ func vhostRows() []Item {
 func clusterRows() []Item {
 	return append(group("vhost", Live, false,
 		Item{Path: "cluster", Kind: Block},
-		Item{Path: "cluster.mode", Kind: Enum, Default: "local", Enum: []string{"local", "remote"}},
+		// SRS refuses a reload that changes it (2023).
+		Item{Path: "cluster.mode", Kind: Enum, Default: "local", Reload: Restart, Enum: []string{"local", "remote"}},
 		Item{Path: "cluster.origin", Kind: List},
 		Item{Path: "cluster.token_traverse", Kind: BoolOff, Default: "off"},
 		Item{Path: "cluster.vhost", Kind: String, Default: "[vhost]"},

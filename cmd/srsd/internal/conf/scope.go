@@ -2,6 +2,7 @@ package conf
 
 import (
 	"math"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -82,7 +83,7 @@ func (s *Scope) String(path string) string {
 
 // List returns the words of a list; nil if there are none.
 func (s *Scope) List(path string) []string {
-	it := s.item(path, List, AddrList)
+	it := s.item(path, List, AddrList, Networks)
 	if words, set := s.lookup(it, path); set {
 		return append([]string(nil), words...)
 	}
@@ -108,6 +109,13 @@ func (s *Scope) Addrs(path string) []string {
 			list = append(list, a)
 		}
 	}
+	return list
+}
+
+// Networks returns CIDRs, an IP address as the network of it alone; nil for "none".
+func (s *Scope) Networks(path string) []netip.Prefix {
+	s.item(path, Networks)
+	list, _ := parseNetworks(s.List(path)) // Load refuses what is wrong
 	return list
 }
 

@@ -15,7 +15,7 @@ import (
 // them. Both are "" for a good value.
 func (it *Item) check(args []string) (fault, warning string) {
 	word := args[0]
-	if len(args) > 1 && it.Kind != List && it.Kind != AddrList {
+	if len(args) > 1 && !it.Kind.several() {
 		if warning = fmt.Sprintf("only the first value, %q, counts", word); it.Secret {
 			warning = "only the first value counts"
 		}
@@ -44,6 +44,10 @@ func (it *Item) check(args []string) (fault, warning string) {
 				break
 			}
 		}
+	case Networks:
+		if _, err := parseNetworks(args); err != nil {
+			return err.Error(), ""
+		}
 	}
 	return "", warning
 }
@@ -65,6 +69,8 @@ func (it *Item) checkNumber(word, warning string) (string, string) {
 	}
 	text := fmt.Sprintf("%s is outside %v to %v", word, l.Min, l.Max)
 	switch l.Outside {
+	case Refuse:
+		return text, ""
 	case Default:
 		text += ", " + it.Default + " is used"
 	case Clamp:
@@ -148,6 +154,26 @@ func ParseAddr(s string) (string, error) {
 		}
 	}
 	return net.JoinHostPort(host, port), nil
+}
+
+// parseNetworks reads CIDRs and IP addresses; the word "none" alone is no network.
+func parseNetworks(words []string) ([]netip.Prefix, error) {
+	if len(words) == 1 && words[0] == "none" {
+		return nil, nil
+	}
+	var list []netip.Prefix
+	for _, w := range words {
+		p, err := netip.ParsePrefix(w)
+		if err != nil {
+			a, err := netip.ParseAddr(w)
+			if err != nil || a.Zone() != "" {
+				return nil, fmt.Errorf("%q is neither a CIDR, an IP address, nor none", w)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		list = append(list, p.Masked())
+	}
+	return list, nil
 }
 
 func onOff(on bool) string {

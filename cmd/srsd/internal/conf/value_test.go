@@ -1,6 +1,8 @@
 package conf
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,7 +80,6 @@ func TestAccepted(t *testing.T) {
 		{"tcmalloc_release_rate 11;", `tcmalloc_release_rate: 11 is outside 0 to 10, 10 is used`},
 		{"vhost v { rtc { opus_bitrate 1; } }", `vhost.rtc.opus_bitrate: 1 is outside 8000 to 320000, 48000 is used`},
 		{"vhost v { hls { hls_storage both; hls_mount x; } }", `vhost.hls.hls_storage: it is ignored`},
-		{"http_api { raw_api { allow_query on; } }", `http_api.raw_api.allow_query: SRS 5 and later keep it off`},
 		{"stream_caster { tcp_enable on; }", `stream_caster.tcp_enable: SRS 5 and later ignore it`},
 	} {
 		require.Contains(t, lines(mustLoad(t, base+c.in)), c.warning)
@@ -116,6 +117,23 @@ func TestParseAddr(t *testing.T) {
 		got, err := ParseAddr(in)
 		require.Equal(t, want, got, in)
 		require.Equal(t, want == "", err != nil, in)
+	}
+}
+
+func TestNetworks(t *testing.T) {
+	networks := func(f *File, path string) string {
+		return strings.Trim(fmt.Sprint(f.Root().Networks(path)), "[]")
+	}
+	f := mustLoad(t, base)
+	require.Equal(t, private, networks(f, "http_api.trusted_proxies"))
+	require.Empty(t, networks(f, "rtmp_proxies"))
+	f = mustLoad(t, base+"http_api { trusted_proxies none; } http_server { trusted_proxies 192.0.2.7/24 2001:db8::1; }", "SRS_RTMP_PROXIES=::1 10.0.0.1")
+	require.Empty(t, networks(f, "http_api.trusted_proxies"))
+	require.Equal(t, "192.0.2.0/24 2001:db8::1/128", networks(f, "http_server.trusted_proxies"))
+	require.Equal(t, "::1/128 10.0.0.1/32", networks(f, "rtmp_proxies"))
+	for _, in := range []string{"192.0.2.0/33", "none 10.0.0.1", "fe80::1%eth0", "host"} {
+		_, err := load(base + "rtmp_proxies " + in + ";")
+		require.ErrorContains(t, err, "x.conf:3: rtmp_proxies: ", in)
 	}
 }
 
