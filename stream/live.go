@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -141,10 +142,13 @@ func (s *Stream) removePlayer(p *Player) {
 
 // write takes one packet of the current publisher. The caller holds mu.
 func (s *Stream) write(p *Packet, now time.Time) {
-	p = s.clock.fix(p, now)
 	if s.tracks.Load() != p.Tracks {
+		if s.set.ATCAuto && asksForATC(p.Tracks) {
+			s.clock.off = true
+		}
 		s.setTracks(p.Tracks)
 	}
+	p = s.clock.fix(p, now)
 	key := s.cache(p)
 	m := s.markOf(p, key)
 	s.meter.count(p)
@@ -157,6 +161,11 @@ func (s *Stream) write(p *Packet, now time.Time) {
 	} else if s.bytes > s.set.CacheBytes {
 		s.trimBytes()
 	}
+}
+
+// asksForATC tells whether the publisher's metadata wants its time left alone.
+func asksForATC(t *Tracks) bool {
+	return slices.ContainsFunc(t.Meta, func(f Field) bool { return f.Name == "bravo_atc" && f.Value == "true" })
 }
 
 // markOf tells who may begin at p: everybody at a key; and whoever waits for the

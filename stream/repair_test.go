@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -134,4 +135,26 @@ func TestTicks(t *testing.T) {
 		}
 	}
 	require.Equal(t, time.Duration(1<<63-1), FromTicks(1<<62, 1))
+}
+
+// TestATCAuto: a publisher whose metadata says so keeps its time.
+func TestATCAuto(t *testing.T) {
+	for _, x := range []struct {
+		auto  bool
+		value any
+		want  time.Duration
+	}{{true, "true", time.Hour}, {false, "true", 0}, {true, "false", 0}, {true, true, 0}} {
+		h := NewHub(HubConfig{})
+		h.SetSettings(func(Key) (Settings, error) { return Settings{ATCAuto: x.auto}, nil })
+		pub, err := h.Publish(context.Background(), Request{Key: Key{DefaultVhost, "live", "s"}})
+		require.NoError(t, err)
+		play, err := h.Play(context.Background(), Request{Key: Key{DefaultVhost, "live", "s"}})
+		require.NoError(t, err)
+		tracks := &Tracks{List: []Track{{Codec: AAC}}, Meta: []Field{{Name: "bravo_atc", Value: x.value}}}
+		require.NoError(t, pub.WritePacket(&Packet{Tracks: tracks, DTS: time.Hour, PTS: time.Hour, Payload: []byte{1}}))
+		p, err := play.ReadPacket()
+		require.NoError(t, err)
+		require.Equal(t, x.want, p.DTS, "%+v", x)
+		require.NoError(t, h.Close(context.Background()))
+	}
 }

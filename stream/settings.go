@@ -72,6 +72,7 @@ type Settings struct {
 
 	Jitter     Jitter
 	ATC        bool // absolute time: no repair, configurations carry the current time
+	ATCAuto    bool // ATC for publishers whose metadata says bravo_atc "true" (SRS atc_auto)
 	MixCorrect bool // sort audio and video by time
 
 	Flush      Flush

@@ -29,7 +29,7 @@ var applied = []string{
 	"vhost.enabled", "vhost.chunk_size", "vhost.in_ack_size", "vhost.out_ack_size",
 	"vhost.min_latency", "vhost.tcp_nodelay",
 	"vhost.play.gop_cache", "vhost.play.gop_cache_max_frames", "vhost.play.queue_length", "vhost.play.time_jitter",
-	"vhost.play.mix_correct", "vhost.play.atc", "vhost.play.mw_latency", "vhost.play.mw_msgs",
+	"vhost.play.mix_correct", "vhost.play.atc", "vhost.play.atc_auto", "vhost.play.mw_latency", "vhost.play.mw_msgs",
 	"vhost.play.send_min_interval", "vhost.play.reduce_sequence_header",
 	"vhost.publish.mr", "vhost.publish.mr_latency", "vhost.publish.firstpkt_timeout",
 	"vhost.publish.normal_timeout", "vhost.publish.kickoff_for_idle",

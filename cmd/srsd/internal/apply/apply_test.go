@@ -64,6 +64,7 @@ func TestSettings(t *testing.T) {
 		"play { time_jitter off; }":                         func(s *stream.Settings) { s.Jitter = stream.JitterOff },
 		"time_jitter off;":                                  func(s *stream.Settings) { s.Jitter = stream.JitterOff },
 		"play { mix_correct on; atc on; }":                  func(s *stream.Settings) { s.MixCorrect, s.ATC = true, true },
+		"play { atc_auto on; }":                             func(s *stream.Settings) { s.ATCAuto = true },
 		"play { reduce_sequence_header on; }":               func(s *stream.Settings) { s.ReduceConfigs = true },
 		"tcp_nodelay on;":                                   func(s *stream.Settings) { s.NoDelay = &yes },
 		"tcp_nodelay off;":                                  func(s *stream.Settings) { s.NoDelay = &no },

@@ -41,6 +41,7 @@ func settings(v *conf.Scope) stream.Settings {
 		Queue:         v.Duration("play.queue_length"),
 		Jitter:        jitter(v),
 		ATC:           v.Bool("play.atc"),
+		ATCAuto:       v.Bool("play.atc_auto"),
 		MixCorrect:    v.Bool("play.mix_correct"),
 		Flush:         flush(v),
 		ReadWindow:    readWindow(v),
