@@ -19,8 +19,8 @@ func (f *File) checkGlobal(x *findings, o Options) {
 		x.errorf(r.at("is_full"), "this file only lists what can be written, it is not to be run")
 	}
 	// Without a file, SRS runs with no RTMP port rather than not at all.
-	if !r.Has("listen") && !f.envOnly {
-		x.errorf(where{file: f.path, name: "listen"}, "it is missing, expected [ip:]port")
+	if !r.Has("listen") && !f.EnvOnly() && !x.broken {
+		x.errorf(where{file: f.Path(), name: "listen"}, "it is missing, expected [ip:]port")
 	}
 	if r.Bool("asprocess") && r.Bool("daemon") {
 		x.errorf(r.at("asprocess"), "it does not go with daemon on")

@@ -11,6 +11,16 @@ type Directive struct {
 	Children []*Directive
 	File     string // as given to Load, or to the include that brought it in
 	Line     int    // of the name, from 1
+
+	span *span // where it stands in the file's text; nil for what an old name was rewritten to
+}
+
+// span are the places of a directive's parts in its file, in bytes.
+type span struct {
+	start, nameEnd int
+	args, argsEnd  int // of all arguments; both are nameEnd if there are none
+	body           int // of a block: behind "{"
+	end            int // behind ";" or "}"
 }
 
 // Arg returns the first argument, or "" if there is none.

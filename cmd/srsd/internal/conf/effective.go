@@ -1,14 +1,14 @@
 package conf
 
 import (
-	"regexp"
+	"strconv"
 	"strings"
 )
 
-const hidden = "******"
-
 // Effective returns the configuration in force as srs.conf text: what the file, the environment and
-// the defaults come to, with old names replaced. Secrets are shown as "******".
+// the defaults come to, with old names replaced. Secrets are shown as "******", which [Load] refuses,
+// or replaces by what [Options].Keep has. It reads back as the same values, but for a text of the
+// environment that the grammar cannot say: with line breaks, or blanks and both kinds of quotes.
 func (f *File) Effective() string {
 	p := &printer{}
 	p.block(f.Root(), "", 0)
@@ -40,7 +40,7 @@ func (p *printer) block(s *Scope, path string, depth int) {
 			}
 		case it.Kind == Free:
 			if list := s.all(rel); len(list) > 0 {
-				writeDirective(&p.Builder, list[0], depth, maskUnknown)
+				writeDirective(&p.Builder, list[0], depth, showUnknown)
 			}
 		case it.Repeat:
 			for _, words := range s.Each(rel) {
@@ -50,7 +50,9 @@ func (p *printer) block(s *Scope, path string, depth int) {
 			p.line(it, s.words(it, rel), depth)
 		}
 	}
-	p.unknown(s, path, depth)
+	for _, c := range s.unknown(path) {
+		writeDirective(&p.Builder, c, depth, showUnknown)
+	}
 }
 
 // repeated writes one of several blocks.
@@ -65,14 +67,23 @@ func (s *Scope) words(it *Item, path string) []string {
 	if it.Kind.several() {
 		return s.List(path)
 	}
-	if w := s.String(path); w != "" {
-		return []string{w}
+	w := s.String(path)
+	switch it.Kind {
+	case BoolOff, BoolOn:
+		w = onOff(s.Bool(path))
+	case Int, Float:
+		if v, err := it.parseNumber(w); err == nil && (it.limit(v) != v || it.Kind == Int && strings.Contains(w, ".")) {
+			w = strconv.FormatFloat(it.limit(v), 'f', -1, 64)
+		}
 	}
-	return nil
+	if w == "" {
+		return nil
+	}
+	return []string{w}
 }
 
-// unknown writes the names that only a block without checks can have.
-func (p *printer) unknown(s *Scope, path string, depth int) {
+// unknown gives what is in the block at a path and that the schema does not have.
+func (s *Scope) unknown(path string) (list []*Directive) {
 	d := s.dir
 	for _, name := range strings.Split(path, ".") {
 		if path != "" && d != nil {
@@ -80,13 +91,14 @@ func (p *printer) unknown(s *Scope, path string, depth int) {
 		}
 	}
 	if d == nil {
-		return
+		return nil
 	}
 	for _, c := range d.Children {
 		if schema.byPath[join(join(s.path, path), c.Name)] == nil {
-			writeDirective(&p.Builder, c, depth, maskUnknown)
+			list = append(list, c)
 		}
 	}
+	return list
 }
 
 func (p *printer) line(it *Item, words []string, depth int) {
@@ -94,12 +106,10 @@ func (p *printer) line(it *Item, words []string, depth int) {
 		return
 	}
 	d := &Directive{Name: it.Name(), Args: words}
-	show := mask
-	if it.Secret {
-		show = func(*Directive, string) string { return hidden }
-	}
-	writeDirective(&p.Builder, d, depth, show)
+	writeDirective(&p.Builder, d, depth, func(d *Directive, arg string) string { return shown(it, d, arg) })
 }
+
+func showUnknown(d *Directive, arg string) string { return shown(nil, d, arg) }
 
 func (p *printer) open(name string, args []string, depth int) {
 	indent(&p.Builder, depth)
@@ -113,24 +123,4 @@ func (p *printer) open(name string, args []string, depth int) {
 func (p *printer) close(depth int) {
 	indent(&p.Builder, depth)
 	p.WriteString("}\n")
-}
-
-var (
-	secretName  = regexp.MustCompile(`(?i)passw|passphrase|secret|token$`)
-	secretUser  = regexp.MustCompile(`(://[^/:@\s]*:)[^/@\s]+@`)
-	secretParam = regexp.MustCompile(`(?i)([?&#](?:passw\w*|passphrase|secret\w*|\w*token|key|sign\w*)=)[^&#\s]+`)
-)
-
-// mask hides the passwords and tokens of URLs.
-func mask(_ *Directive, arg string) string {
-	arg = secretUser.ReplaceAllString(arg, "${1}"+hidden+"@")
-	return secretParam.ReplaceAllString(arg, "${1}"+hidden)
-}
-
-// maskUnknown also hides a value that is named like a secret, where no row says whether it is one.
-func maskUnknown(d *Directive, arg string) string {
-	if secretName.MatchString(d.Name) {
-		return hidden
-	}
-	return mask(d, arg)
 }

@@ -44,11 +44,36 @@ func TestEffectiveReadsBack(t *testing.T) {
 	for _, text := range []string{minimal, base, strings.ReplaceAll(full, "passphrase", "#"),
 		base + `vhost "a b" { exec { publish "x y" 'say "hi"' a"b'c; publish z; } ingest i { engine { perfile { re; } extra { more 1; } } } }`} {
 		f := mustLoad(t, text, "SRS_HTTP_SERVER_DIR=/a b;")
-		first := f.Effective()
-		again, err := load(first)
-		require.NoError(t, err, first)
-		require.Equal(t, first, again.Effective())
+		requireSame(t, f)
 	}
+}
+
+// requireSame loads what Effective writes and finds the same values.
+func requireSame(t *testing.T, f *File) {
+	t.Helper()
+	first := f.Effective()
+	o := testOptions("x.conf")
+	o.Texts, o.Keep = map[string][]byte{"x.conf": []byte(first)}, f
+	again, err := Load(o)
+	require.NoError(t, err, first)
+	require.Equal(t, first, again.Effective())
+	for _, c := range Diff(f, again) {
+		t.Errorf("%v", c)
+	}
+}
+
+func FuzzEffective(f *testing.F) {
+	for _, s := range []string{minimal, full, base + "http_api { auth { token a b; } } vhost a { exec { publish http://u:p@h 'a \"b'; publish http://u:q@h; } }",
+		base + "stream_caster { caster flv; } stream_caster { listen 1; host x; } vhost a { ingest i { engine { vparams { key_token x; } } } ingest j {} hds { my_secret s; } }"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if len(s) < 1<<12 {
+			if c, err := load(s); err == nil {
+				requireSame(t, c)
+			}
+		}
+	})
 }
 
 func TestReport(t *testing.T) {

@@ -89,6 +89,10 @@ func (e environment) checkValue(x *findings, p where, it *Item) {
 			return
 		}
 	}
+	if slices.ContainsFunc(words, func(w string) bool { return isHidden(it, nil, w) }) {
+		x.errorf(p, "%s stands for a secret that is not known here, write the secret itself", hidden)
+		return
+	}
 	fault, warning := it.check(words)
 	if fault != "" {
 		x.errorf(p, "%s", fault)

@@ -19,6 +19,7 @@ type Error struct {
 	Line      int    // 0 where a fault has no line
 	Directive string // path of the directive, or name of the variable; may be ""
 	Text      string
+	Syntax    bool // the text cannot be parsed, or not be read
 }
 
 // Error returns "file:line: directive: text", without the parts that are unknown.
@@ -82,6 +83,7 @@ func place(file string, line int, directive string) string {
 type findings struct {
 	errors   Errors
 	warnings []Warning
+	broken   bool // a part of the text is not understood: what seems to be missing may be there
 }
 
 // where is the place a finding is about: a directive in a file, or a variable.
@@ -103,7 +105,19 @@ func (x *findings) errorf(p where, format string, args ...any) {
 	if len(x.errors) == maxErrors {
 		p, format, args = where{}, "there are more errors", nil
 	}
-	x.errors = append(x.errors, &Error{CodeConfig, p.file, p.line, p.name, fmt.Sprintf(format, args...)})
+	x.errors = append(x.errors, &Error{
+		Code: CodeConfig, File: p.file, Line: p.line, Directive: p.name, Text: fmt.Sprintf(format, args...),
+	})
+}
+
+// syntaxf is errorf for what is told while the text is read.
+func (x *findings) syntaxf(p where, format string, args ...any) {
+	n := len(x.errors)
+	x.errorf(p, format, args...)
+	for _, e := range x.errors[n:] {
+		e.Syntax = true
+	}
+	x.broken = true
 }
 
 func (x *findings) warnf(p where, format string, args ...any) {

@@ -7,13 +7,12 @@ const DefaultVhost = "__defaultVhost__"
 
 // File is a loaded configuration. It never changes.
 type File struct {
-	path     string
+	options  Options // as they were found to be
 	files    []string
+	texts    map[string][]byte // by textKey
 	root     *Directive
 	env      environment
-	envOnly  bool
 	docker   bool
-	inherit  bool
 	warnings []Warning
 	vhosts   []*Vhost
 	byName   map[string]*Vhost
@@ -27,13 +26,13 @@ type Vhost struct {
 }
 
 // Path returns the file that was read, "" in the environment-only mode.
-func (f *File) Path() string { return f.path }
+func (f *File) Path() string { return f.options.Path }
 
 // Files returns all files that were read, with the included ones.
 func (f *File) Files() []string { return slices.Clone(f.files) }
 
 // EnvOnly says whether there is no file, only the environment.
-func (f *File) EnvOnly() bool { return f.envOnly }
+func (f *File) EnvOnly() bool { return f.options.EnvOnly }
 
 // Docker says whether the process runs in a container, or in_docker says so.
 func (f *File) Docker() bool { return f.docker }
@@ -95,11 +94,11 @@ func (f *File) indexVhosts(x *findings) {
 		}
 	}
 	if len(f.vhosts) == 0 {
-		x.warnf(where{file: f.path}, "there is no vhost: no stream can be published or played")
+		x.warnf(where{file: f.Path()}, "there is no vhost: no stream can be published or played")
 	}
 	base := f.byName[DefaultVhost]
 	for _, v := range f.vhosts {
-		if f.inherit && base != nil && v != base {
+		if f.options.InheritDefault && base != nil && v != base {
 			v.base = base.Scope
 		}
 	}

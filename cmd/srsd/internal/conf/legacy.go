@@ -179,5 +179,5 @@ func put(d *Directive, path string, from *Directive, args []string) {
 		c = &Directive{Name: name}
 		b.Children = append(b.Children, c)
 	}
-	c.Args, c.File, c.Line = args, from.File, from.Line
+	c.Args, c.File, c.Line, c.span = args, from.File, from.Line, nil
 }

@@ -19,6 +19,14 @@ type Options struct {
 	// SRS does not do this, and takes the default. The switch of the vhost and its ingests never are.
 	InheritDefault bool
 
+	// Texts stand in for files, by the names under which they are read; under "" is what the
+	// environment-only mode begins with.
+	Texts map[string][]byte
+	// Keep is the configuration that runs: where the text has "******" for a secret, as
+	// [File.Effective] writes it, the secret is taken from there. Without it, or where it has none
+	// at that place, such a text is an error.
+	Keep *File
+
 	// Environ is the environment as NAME=value; nil means os.Environ().
 	Environ []string
 	// ReadFile returns a file's text; nil reads from the disk.
@@ -36,6 +44,9 @@ func (o Options) withDefaults() Options {
 	if o.Environ == nil {
 		o.Environ = os.Environ()
 	}
+	if o.ReadFile == nil {
+		o.ReadFile = readFile
+	}
 	if o.Docker == nil {
 		o.Docker = inDocker
 	}
@@ -48,27 +59,30 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Load reads and checks a configuration. The error is an [Errors] with all that is wrong; a file
-// that cannot be parsed has one, the first.
+// Load reads and checks a configuration. The error is an [Errors] with all that is wrong: what cannot
+// be parsed, and what is wrong with the rest.
 func Load(o Options) (*File, error) {
 	o = o.withDefaults()
-	f := &File{env: newEnvironment(o.Environ), inherit: o.InheritDefault}
-	f.envOnly = o.EnvOnly || f.env["SRS_ENV_ONLY"] != ""
-	root, err := f.read(o)
-	if err != nil {
-		if e, ok := err.(*Error); ok {
-			return nil, Errors{e}
-		}
-		return nil, Errors{{Code: CodeConfig, File: f.path, Text: err.Error()}}
-	}
+	f := &File{env: newEnvironment(o.Environ)}
+	o.locate(f.env)
+	keep := o.Keep
+	o.Keep = nil // not to hold all that ever ran
+	f.options = o
 	x := &findings{}
-	transform(root, x)
-	f.root = &Directive{Block: true, Children: root, File: f.path}
-	f.docker = o.Docker() || f.Root().Bool("in_docker")
-	if len(root) == 0 {
-		x.errorf(where{file: f.path}, "the configuration is empty")
+	root := f.read(x)
+	if len(f.texts) == 0 {
 		return nil, x.errors
 	}
+	transform(root, x)
+	f.root = &Directive{Block: true, Children: root, File: f.Path()}
+	f.docker = o.Docker() || f.Root().Bool("in_docker")
+	if len(root) == 0 {
+		if !x.broken {
+			x.errorf(where{file: f.Path()}, "the configuration is empty")
+		}
+		return nil, x.errors
+	}
+	f.unhide(x, keep)
 	checkNames(x, "", f.root)
 	f.env.check(x)
 	f.indexVhosts(x)
@@ -80,22 +94,38 @@ func Load(o Options) (*File, error) {
 	return f, nil
 }
 
-// read parses the file that counts. Without a file there is one empty vhost for the variables to
-// work on.
-func (f *File) read(o Options) ([]*Directive, error) {
-	if f.envOnly {
-		return []*Directive{{Name: "vhost", Args: []string{DefaultVhost}, Block: true}}, nil
+// locate finds the file that counts.
+func (o *Options) locate(env environment) {
+	if o.EnvOnly = o.EnvOnly || env["SRS_ENV_ONLY"] != ""; o.EnvOnly {
+		o.Path = ""
+		return
 	}
-	f.path = o.Path
-	if f.path == "" {
-		f.path = DefaultPath
+	if o.Path == "" {
+		o.Path = DefaultPath
 	}
-	if name := f.env["SRS_CONFIG_FILE"]; name != "" {
-		f.path = name
+	if name := env["SRS_CONFIG_FILE"]; name != "" {
+		o.Path = name
 	}
-	root, files, err := parse(f.path, o.ReadFile)
-	f.files = files
-	return root, err
+}
+
+// envOnlyText is all there is without a file: a vhost for the variables to work on.
+const envOnlyText = "vhost " + DefaultVhost + " {\n}\n"
+
+// read parses the file that counts, and those it includes.
+func (f *File) read(x *findings) []*Directive {
+	p := &parser{x: x, texts: map[string][]byte{}}
+	p.read = func(name string) ([]byte, error) {
+		if text, ok := f.options.Texts[textKey(name)]; ok {
+			return text, nil
+		}
+		if name == "" {
+			return []byte(envOnlyText), nil
+		}
+		return f.options.ReadFile(name)
+	}
+	root := p.file(f.Path(), nil, 0)
+	f.files, f.texts = p.files, p.texts
+	return root
 }
 
 // inDocker looks where SRS looks.

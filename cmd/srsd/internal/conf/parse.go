@@ -3,7 +3,6 @@ package conf
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -23,46 +22,60 @@ const (
 // working directory, not to the file that names them, and the text stands where the include stood.
 // read returns a file's text; nil reads from the disk.
 //
-// The first fault ends it, as an [*Error] with the file and the line.
+// The error is an [Errors] with all that is wrong, each with its file and line.
 func Parse(name string, read func(string) ([]byte, error)) ([]*Directive, error) {
-	list, _, err := parse(name, read)
-	return list, err
-}
-
-func parse(name string, read func(string) ([]byte, error)) (list []*Directive, files []string, err error) {
 	if read == nil {
 		read = readFile
 	}
-	p := &parser{read: read}
-	list, err = p.file(name, nil, 0)
-	return list, p.files, err
+	p := &parser{read: read, x: &findings{}, texts: map[string][]byte{}}
+	list := p.file(name, nil, 0)
+	if len(p.x.errors) > 0 {
+		return nil, p.x.errors
+	}
+	return list, nil
 }
 
 type parser struct {
 	read     func(string) ([]byte, error)
+	x        *findings
 	bytes    int
 	includes int
-	files    []string // each once, in order
-	open     []string // the file being read and those that include it
+	full     bool              // a bound is reached: nothing is read any more
+	files    []string          // each once, in order
+	texts    map[string][]byte // by textKey
+	open     []string          // the file being read and those that include it
+}
+
+// textKey is the name by which the text of a file is kept. Without a file there is a text without
+// a name.
+func textKey(name string) string {
+	if name == "" {
+		return ""
+	}
+	return filepath.Clean(name)
 }
 
 // file parses one file; by is the include that asked for it, depth the blocks around that.
-func (p *parser) file(name string, by *Directive, depth int) ([]*Directive, error) {
-	fail := func(format string, args ...any) error {
-		e := &Error{Code: CodeConfig, File: name, Text: fmt.Sprintf(format, args...)}
+func (p *parser) file(name string, by *Directive, depth int) []*Directive {
+	fail := func(format string, args ...any) []*Directive {
+		at := where{file: name}
 		if by != nil {
-			e.File, e.Line, e.Directive = by.File, by.Line, "include"
+			at = where{by.File, by.Line, "include"}
 		}
-		return e
+		p.x.syntaxf(at, format, args...)
+		return nil
 	}
-	path := filepath.Clean(name)
+	path := textKey(name)
 	switch p.includes++; {
+	case p.full:
+		return nil
 	case slices.Contains(p.open, path):
-		return nil, fail("%s includes itself", name)
+		return fail("%s includes itself", name)
 	case len(p.open) > maxDepth:
-		return nil, fail("more than %d includes inside each other", maxDepth)
+		return fail("more than %d includes inside each other", maxDepth)
 	case p.includes > maxIncludes:
-		return nil, fail("more than %d includes", maxIncludes)
+		p.full = true
+		return fail("more than %d includes", maxIncludes)
 	}
 	src, err := p.read(name)
 	if err != nil {
@@ -70,75 +83,77 @@ func (p *parser) file(name string, by *Directive, depth int) ([]*Directive, erro
 		if errors.As(err, &pe) {
 			err = pe.Err // its path is told already
 		}
-		return nil, fail("cannot read %s: %v", name, err)
+		return fail("cannot read %s: %v", name, err)
 	}
 	if p.bytes += len(src); p.bytes > maxBytes {
-		return nil, fail("more than %d MB of configuration", maxBytes>>20)
+		p.full = true
+		return fail("more than %d MB of configuration", maxBytes>>20)
 	}
-	src = bytes.TrimPrefix(src, []byte("\uFEFF")) // some editors put a byte order mark
-	if i := bytes.IndexByte(src, 0); i >= 0 {
-		line := 1 + bytes.Count(src[:i], []byte("\n"))
-		return nil, &Error{Code: CodeConfig, File: name, Line: line, Text: "a NUL byte: not a text file"}
-	}
-	if !slices.Contains(p.files, name) {
+	if _, twice := p.texts[path]; !twice && name != "" {
 		p.files = append(p.files, name)
 	}
+	p.texts[path] = src
+	l := &lexer{file: name, src: src, line: 1, x: p.x}
+	if bytes.HasPrefix(src, []byte("\uFEFF")) { // some editors put a byte order mark
+		l.pos = 3
+	}
+	if i := bytes.IndexByte(src, 0); i >= 0 {
+		l.line += bytes.Count(src[:i], []byte("\n"))
+		l.errorf("a NUL byte: not a text file")
+		return nil
+	}
 	p.open = append(p.open, path)
-	list, err := p.block(newLexer(name, src), nil, depth)
+	list, _ := p.block(l, nil, depth)
 	p.open = p.open[:len(p.open)-1]
-	return list, err
+	return list
 }
 
-// block parses up to the end of in's block, or of the file if in is nil.
-func (p *parser) block(l *lexer, in *Directive, depth int) ([]*Directive, error) {
+// block parses up to the end of in's block, or of the file if in is nil. It gives false if the file
+// ended inside, which is told once.
+func (p *parser) block(l *lexer, in *Directive, depth int) (list []*Directive, complete bool) {
 	if depth > maxNesting {
-		return nil, l.errorf("more than %d blocks inside each other", maxNesting)
+		l.errorf("more than %d blocks inside each other", maxNesting)
+		l.pos = len(l.src)
+		return nil, false
 	}
-	var list []*Directive
 	for {
-		h, err := l.next()
-		if err != nil {
-			return nil, err
-		}
+		h := l.next()
 		switch {
 		case h.end == 0 && in != nil:
-			return nil, l.errorf(`unexpected end of file, expecting "}" of %q at line %d`, in.Name, in.Line)
+			l.errorf(`unexpected end of file, expecting "}" of %q at line %d`, in.Name, in.Line)
+			return list, false
+		case h.end == 0:
+			return list, true
 		case h.end == '}' && in == nil:
-			return nil, l.errorf(`unexpected "}"`)
-		case h.end == 0 || h.end == '}':
-			return list, nil
+			l.errorf(`unexpected "}"`)
+			continue
+		case h.end == '}':
+			in.span.end = h.span.end
+			return list, true
 		}
-		d := &Directive{Name: h.words[0], Args: h.words[1:], Block: h.end == '{', File: l.file, Line: h.line}
-		if d.Name == "include" {
-			inner, err := p.include(l, d, depth)
-			if err != nil {
-				return nil, err
+		d := &Directive{Block: h.end == '{', File: l.file, Line: h.line, span: &h.span}
+		if len(h.words) > 0 {
+			d.Name, d.Args = h.words[0], h.words[1:]
+		}
+		if d.Name == "include" && !d.Block && len(d.Args) > 0 {
+			for _, name := range d.Args {
+				list = append(list, p.file(name, d, depth)...)
 			}
-			list = append(list, inner...)
 			continue
 		}
 		if d.Block {
-			if d.Children, err = p.block(l, d, depth+1); err != nil {
-				return nil, err
+			if d.Children, complete = p.block(l, d, depth+1); !complete {
+				return append(list, d), false
 			}
 		}
-		list = append(list, d)
-	}
-}
-
-func (p *parser) include(l *lexer, d *Directive, depth int) ([]*Directive, error) {
-	if d.Block || len(d.Args) == 0 {
-		return nil, l.errorf("include takes files and no block")
-	}
-	var list []*Directive
-	for _, name := range d.Args {
-		inner, err := p.file(name, d, depth)
-		if err != nil {
-			return nil, err
+		switch d.Name {
+		case "": // the fault is told
+		case "include":
+			l.x.syntaxf(where{file: d.File, line: d.Line}, "include takes files and no block")
+		default:
+			list = append(list, d)
 		}
-		list = append(list, inner...)
 	}
-	return list, nil
 }
 
 func readFile(name string) ([]byte, error) {

@@ -124,8 +124,9 @@ func TestInclude(t *testing.T) {
 		"sub/b.conf":    "",
 		"sub/hls.conf":  "\nhls { enabled on; }",
 	})
-	list, got, err := parse("x.conf", read)
-	require.NoError(t, err)
+	p := &parser{read: read, x: &findings{}, texts: map[string][]byte{}}
+	list, got := p.file("x.conf", nil, 0), p.files
+	require.Empty(t, p.x.errors)
 	require.Equal(t, `listen "1935"; pid "p"; daemon "off"; vhost "v" {hls {enabled "on";}}`, show(list))
 	require.Equal(t, []string{"x.conf", "sub/a.conf", "sub/deep.conf", "sub/b.conf", "sub/hls.conf"}, got)
 	hls := list[3].Children[0]
@@ -133,7 +134,7 @@ func TestInclude(t *testing.T) {
 	require.Equal(t, 2, hls.Line)
 
 	// What is wrong in an included file is told by its own name.
-	_, err = Parse("x", files(map[string]string{"x": "include y;", "y": "\n}"}))
+	_, err := Parse("x", files(map[string]string{"x": "include y;", "y": "\n}"}))
 	require.EqualError(t, err, `y:2: unexpected "}"`)
 	_, err = Parse("x", files(map[string]string{"x": "include y;", "y": "include z;", "z": "\ninclude y;"}))
 	require.EqualError(t, err, "z:2: include: y includes itself")

@@ -248,11 +248,11 @@ func (s *Scope) fallback(it *Item, path string) string {
 	block, _ := split(path)
 	switch it.Path {
 	case "srs_log_tank":
-		if s.file.envOnly || s.file.docker {
+		if s.file.EnvOnly() || s.file.docker {
 			return "console"
 		}
 	case "daemon":
-		if s.file.envOnly {
+		if s.file.EnvOnly() {
 			return "off"
 		}
 	case "http_api.https.listen":
