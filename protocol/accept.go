@@ -15,12 +15,13 @@ import (
 // Acceptor serves the connections of listeners: a goroutine for each, in which a panic
 // ends that connection alone. [Host.Acceptor] makes one.
 type Acceptor struct {
-	handle func(context.Context, net.Conn)
-	logger *slog.Logger
-	panics *atomic.Int64
-	ctx    context.Context
-	cancel context.CancelFunc
-	work   tracker
+	handle  func(context.Context, net.Conn)
+	logger  *slog.Logger
+	panics  *atomic.Int64
+	ctx     context.Context
+	cancel  context.CancelFunc
+	serving tracker // Serve calls
+	work    tracker
 
 	mu        sync.Mutex
 	stopping  bool
@@ -47,7 +48,9 @@ func (a *Acceptor) Serve(l net.Listener) error {
 		return l.Close()
 	}
 	a.listeners[l] = struct{}{}
+	a.serving.add()
 	a.mu.Unlock()
+	defer a.serving.done()
 	err := acceptLoop(l, a.logger, a.ctx.Done(), a.start)
 	a.mu.Lock()
 	delete(a.listeners, l)
@@ -58,7 +61,7 @@ func (a *Acceptor) Serve(l net.Listener) error {
 
 func (a *Acceptor) start(c net.Conn) {
 	a.mu.Lock()
-	if a.stopping {
+	if a.ctx.Err() != nil {
 		a.mu.Unlock()
 		_ = c.Close()
 		return
@@ -81,9 +84,10 @@ func (a *Acceptor) start(c net.Conn) {
 // Len gives how many connections are open.
 func (a *Acceptor) Len() int { return a.work.count() }
 
-// Shutdown closes the listeners and waits until all connections are gone. When ctx
-// ends it ends the handlers' ctx, closes what is left, waits for the handlers, and
-// gives nil: that is the usual end of live streams.
+// Shutdown closes the listeners, serves what they had accepted, and waits until all
+// connections are gone. When ctx ends it ends the handlers' ctx, gives them a second for
+// their last words, closes what is left, waits for the handlers, and gives nil: that is
+// the usual end of live streams.
 func (a *Acceptor) Shutdown(ctx context.Context) error {
 	a.mu.Lock()
 	a.stopping = true
@@ -91,11 +95,12 @@ func (a *Acceptor) Shutdown(ctx context.Context) error {
 		_ = l.Close()
 	}
 	a.mu.Unlock()
-	if a.work.wait(ctx) {
-		a.cancel()
+	a.serving.wait(ctx)
+	gone := a.work.wait(ctx)
+	a.cancel()
+	if gone || a.farewell(ctx) {
 		return nil
 	}
-	a.cancel()
 	a.mu.Lock()
 	for c := range a.conns {
 		_ = c.Close()
@@ -107,6 +112,16 @@ func (a *Acceptor) Shutdown(ctx context.Context) error {
 		return fmt.Errorf("protocol: shutdown: %d connections' handlers did not return", a.Len())
 	}
 	return nil
+}
+
+// lastWords is how long a connection whose handler's ctx has ended may go on.
+const lastWords = time.Second
+
+// farewell waits for handlers that were told to end; it tells whether all have.
+func (a *Acceptor) farewell(ctx context.Context) bool {
+	late, stop := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer stop()
+	return a.work.wait(late)
 }
 
 // stuckAfter is how long what was told to end may take before it is reported as stuck.

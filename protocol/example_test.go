@@ -5,8 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"time"
 
 	"github.com/srsgo/srs/protocol"
 	"github.com/srsgo/srs/stream"
@@ -102,4 +108,37 @@ func ExampleVhostSet() {
 	// example.org true
 	// __defaultVhost__ true
 	// old.example.org false
+}
+
+// A program that replaces itself on a signal: no connection is refused at any time. The
+// same program runs under systemd's socket activation.
+func ExampleServer_HandOver() {
+	inherited, err := protocol.Inherit()
+	if err != nil {
+		log.Fatal(err)
+	}
+	srv := protocol.NewServer(protocol.Config{Inherited: inherited}, &echo{addr: ":7"})
+	if err := srv.Start(context.Background()); err != nil {
+		inherited.Fail(err.Error())
+		log.Fatal(err)
+	}
+	inherited.Ready() // the process before this one stops accepting
+
+	program := slices.Clone(os.Args)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt)
+	for range signals {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		err := srv.HandOver(ctx, exec.Command(program[0], program[1:]...))
+		cancel()
+		if err == nil {
+			break
+		}
+		log.Print(err) // it goes on
+	}
+	drain, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := srv.Shutdown(drain); err != nil {
+		log.Fatal(err)
+	}
 }

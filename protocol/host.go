@@ -82,14 +82,24 @@ func (h *Host) run(what string, ctx context.Context, f func(context.Context) err
 // Listen listens on an address in one of ParseAddr's forms, or on what Config.Listeners
 // has under that name. While a reload's old and new module both have the address, the
 // new one gets the connections. Below TLS they are [CoalescingConn].
+//
+// With Config.Inherited the socket may be one that was open before; its name is then that
+// of the module, with an s for TLS.
 func (h *Host) Listen(addr string, o ListenOptions) (net.Listener, error) {
-	l, err := h.server.pool.listen(h, addr, o)
+	return h.listen(h.name, o.TLS != nil, addr, o)
+}
+
+func (h *Host) listen(role string, secure bool, addr string, o ListenOptions) (net.Listener, error) {
+	if secure {
+		role += "s"
+	}
+	l, err := h.server.pool.listen(h, role, addr, o)
 	if err != nil {
 		return nil, err
 	}
 	var out net.Listener = l
 	if len(o.Proxies) > 0 {
-		out = newProxyListener(l, slices.Clone(o.Proxies), h.Logger)
+		out = newProxyListener(l, slices.Clone(o.Proxies), h.Logger, &h.server.pool.settling)
 	}
 	if o.TLS != nil {
 		out = tls.NewListener(out, o.TLS)
@@ -124,7 +134,7 @@ func (h *Host) ListenAll(addrs []string, o ListenOptions) ([]net.Listener, error
 // method NetPacketConn that gives the socket, for batched input and output; a reader of
 // that must itself stop when a reload replaces its module.
 func (h *Host) ListenPacket(addr string, o ListenOptions) (net.PacketConn, error) {
-	l, err := h.server.pool.listenPacket(h, addr, o)
+	l, err := h.server.pool.listenPacket(h, h.name, addr, o)
 	if err != nil {
 		return nil, err
 	}

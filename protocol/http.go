@@ -96,7 +96,7 @@ func (s *Server) newFront(cfg []HTTPListener, serverName string) (*front, error)
 }
 
 func (f *front) open(c *HTTPListener, addr string, conf *tls.Config) (*httpEnd, error) {
-	l, err := f.host.Listen(addr, ListenOptions{Proxies: c.Proxies})
+	l, err := f.host.listen(c.Name, conf != nil, addr, ListenOptions{Proxies: c.Proxies})
 	if err != nil {
 		return nil, err
 	}

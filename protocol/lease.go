@@ -4,22 +4,31 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // sharedListener is a stream socket and those who lease it, newest last.
 type sharedListener struct {
-	net.Listener
-	pool *pool
-	key  poolKey
-	kept bool // injected: stays open when nobody holds it
+	sockets []net.Listener // two where one was inherited for IPv4 and one for IPv6
+	pool    *pool
+	key     poolKey
+	name    string // under which it was injected or inherited
+	kept    bool   // likewise: stays open when nobody holds it
+
+	accepting atomic.Int32 // accept loops that run
+	closing   sync.Once
+	gone      chan struct{} // closed with the sockets
+	ended     chan struct{} // closed with the leases
 
 	mu      sync.Mutex
 	leases  []*lease
 	changed chan struct{} // closed and made anew when leases or err change
-	gone    chan struct{} // closed with the socket
 	closed  bool
 	err     error // why accepting ended
 }
+
+// Addr gives the address of the socket, the first of two.
+func (s *sharedListener) Addr() net.Addr { return s.sockets[0].Addr() }
 
 // lease is one holder's view of a shared listener.
 type lease struct {
@@ -58,17 +67,30 @@ func (s *sharedListener) holder() string {
 	return ""
 }
 
-// run accepts for all leases. One goroutine does, so that a connection which was
-// accepted while the holders change still finds the new one.
-func (s *sharedListener) run() {
-	err := acceptLoop(s.Listener, s.pool.logger, s.gone, s.deliver)
-	if err != nil {
+// run accepts for all leases. One goroutine does for a socket, so that a connection which
+// was accepted while the holders change still finds the new one.
+func (s *sharedListener) run(l net.Listener) {
+	if err := acceptLoop(l, s.pool.logger, s.gone, s.deliver); err != nil {
 		s.pool.logger.Error("listener failed", "listen", s.key.Address, "err", err)
+		s.mu.Lock()
+		s.err = err
+		s.mu.Unlock()
 	}
-	s.mu.Lock()
-	s.err = err
-	s.mu.Unlock()
-	s.close()
+	s.closeSockets()
+	if s.accepting.Add(-1) == 0 {
+		s.close()
+	}
+}
+
+// closeSockets ends accepting. The leases end once the last connection that was accepted
+// has been delivered.
+func (s *sharedListener) closeSockets() {
+	s.closing.Do(func() {
+		for _, l := range s.sockets {
+			_ = l.Close()
+		}
+		close(s.gone)
+	})
 }
 
 func (s *sharedListener) deliver(c net.Conn) {
@@ -99,7 +121,7 @@ func (s *sharedListener) deliver(c net.Conn) {
 	}
 }
 
-// close ends the socket and every lease.
+// close ends the sockets and every lease.
 func (s *sharedListener) close() {
 	s.pool.mu.Lock()
 	defer s.pool.mu.Unlock()
@@ -118,11 +140,11 @@ func (s *sharedListener) closeLocked() {
 	if s.pool.shared[s.key] == s {
 		delete(s.pool.shared, s.key)
 	}
-	_ = s.Listener.Close()
-	close(s.gone)
+	s.closeSockets()
 	for _, l := range s.leases {
 		l.end()
 	}
+	close(s.ended)
 	s.leases = nil
 	s.changeLocked()
 }

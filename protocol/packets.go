@@ -17,13 +17,15 @@ type sharedPackets struct {
 	net.PacketConn
 	pool *pool
 	key  poolKey
-	kept bool
+	name string // under which it was injected or inherited
+	kept bool   // likewise: stays open when nobody holds it
 
 	mu      sync.Mutex
 	leases  []*packetLease
 	changed chan struct{}
 	reader  *packetLease // whose deadline the socket has
 	reading int          // reads under way, of all leases
+	mute    bool         // handed over: who has it now reads
 }
 
 // packetLease is one holder's view of a datagram socket.
@@ -35,7 +37,7 @@ type packetLease struct {
 	deadline time.Time
 }
 
-func (p *pool) listenPacket(h *Host, s string, o ListenOptions) (*packetLease, error) {
+func (p *pool) listenPacket(h *Host, role, s string, o ListenOptions) (*packetLease, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	given := p.givenPC[givenKey("udp", s)]
@@ -49,21 +51,47 @@ func (p *pool) listenPacket(h *Host, s string, o ListenOptions) (*packetLease, e
 		}
 		return sp.lease(h), nil
 	}
-	c := given
-	if c == nil {
-		if key.Network == "unixgram" {
-			if err := removeStale(key.Network, key.Address); err != nil {
-				return nil, fmt.Errorf("protocol: listening on unix:%s: %w", key.Address, err)
-			}
-		}
-		lc := net.ListenConfig{Control: controlOf(o.ReusePort)}
-		if c, err = lc.ListenPacket(context.Background(), key.Network, key.Address); err != nil {
-			return nil, fmt.Errorf("protocol: %w", err)
-		}
+	sp := &sharedPackets{pool: p, key: key, changed: make(chan struct{})}
+	if err := sp.open(given, role, s, o); err != nil {
+		return nil, err
 	}
-	sp := &sharedPackets{PacketConn: c, pool: p, key: key, kept: given != nil, changed: make(chan struct{})}
 	p.packets[key] = sp
 	return sp.lease(h), nil
+}
+
+// open takes the socket that there is already, or opens one. asked is what was asked for.
+func (s *sharedPackets) open(given net.PacketConn, role, asked string, o ListenOptions) (err error) {
+	if given != nil {
+		s.PacketConn, s.kept = given, true
+		if _, err := ParseAddr("udp", asked); err != nil {
+			s.name = asked
+		}
+		return nil
+	}
+	for _, in := range s.pool.left.datagrams(role, s.key.Addr) {
+		s.pool.logger.Info("listening on an inherited socket", "listen", s.key.Address, "socket", in.String())
+		s.PacketConn, s.name, s.kept = in.packets, in.name, in.name != ""
+		return nil
+	}
+	a := s.key.Addr
+	if a.Network == "unixgram" {
+		if err := removeStale(a.Network, a.Address); err != nil {
+			return fmt.Errorf("protocol: listening on unix:%s: %w", a.Address, err)
+		}
+	}
+	lc := net.ListenConfig{Control: controlOf(o.ReusePort)}
+	if s.PacketConn, err = lc.ListenPacket(context.Background(), a.Network, a.Address); err != nil {
+		return fmt.Errorf("protocol: %w", err)
+	}
+	return nil
+}
+
+// stopReading leaves what arrives to the process that has the socket too. Writes go on.
+func (s *sharedPackets) stopReading() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mute = true
+	s.changeLocked()
 }
 
 func (s *sharedPackets) holder() string {
@@ -108,7 +136,7 @@ func (l *packetLease) begin() error {
 			return &net.OpError{Op: "read", Net: l.key.Network, Addr: l.LocalAddr(), Err: net.ErrClosed}
 		}
 		// A read of a lease that is closed already counts too: it has not seen its timeout.
-		if l.leases[len(l.leases)-1] == l && l.sharedPackets.reading == l.reading {
+		if !l.mute && l.leases[len(l.leases)-1] == l && l.sharedPackets.reading == l.reading {
 			if l.reader != l {
 				l.reader = l
 				_ = l.PacketConn.SetReadDeadline(l.deadline)

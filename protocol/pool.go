@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -23,8 +25,13 @@ type pool struct {
 	packets map[poolKey]*sharedPackets
 	given   map[string]net.Listener // injected, by address
 	givenPC map[string]net.PacketConn
+	left    *Inherited
 	leaving map[string]bool // owners that a reload replaces: what they hold may be taken
 	work    sync.WaitGroup
+
+	succeeded bool // handed over to another process
+
+	settling tracker // listeners that have to ask connections for more before they give them on
 }
 
 type poolKey struct {
@@ -37,7 +44,7 @@ func newPool(cfg *Config, logger *slog.Logger) *pool {
 	p := &pool{
 		logger: logger,
 		shared: map[poolKey]*sharedListener{}, packets: map[poolKey]*sharedPackets{},
-		given: map[string]net.Listener{}, givenPC: map[string]net.PacketConn{},
+		given: map[string]net.Listener{}, givenPC: map[string]net.PacketConn{}, left: cfg.Inherited,
 	}
 	p.limit.max.Store(int64(cfg.MaxConns))
 	for s, l := range cfg.Listeners {
@@ -94,7 +101,9 @@ func (p *pool) addLeaving(owner string) {
 	p.mu.Unlock()
 }
 
-func (p *pool) listen(h *Host, s string, o ListenOptions) (*lease, error) {
+// listen gives h a lease of an address; role is the name under which a socket may have
+// been inherited.
+func (p *pool) listen(h *Host, role, s string, o ListenOptions) (*lease, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	given := p.given[givenKey("tcp", s)]
@@ -111,18 +120,39 @@ func (p *pool) listen(h *Host, s string, o ListenOptions) (*lease, error) {
 			return l, nil
 		}
 	}
-	l := given
-	if l == nil {
-		if l, err = openListener(key.Addr, o); err != nil {
-			return nil, err
-		}
+	sh = &sharedListener{pool: p, key: key, changed: make(chan struct{}), gone: make(chan struct{}), ended: make(chan struct{})}
+	if err := sh.open(given, role, s, o); err != nil {
+		return nil, err
 	}
-	sh = &sharedListener{Listener: l, pool: p, key: key, kept: given != nil,
-		changed: make(chan struct{}), gone: make(chan struct{})}
 	p.shared[key] = sh
 	first := sh.lease(h)
-	p.work.Go(sh.run)
+	sh.accepting.Store(int32(len(sh.sockets)))
+	for _, l := range sh.sockets {
+		p.work.Go(func() { sh.run(l) })
+	}
 	return first, nil
+}
+
+// open takes the sockets that there are already, or opens one. s is what was asked for.
+func (s *sharedListener) open(given net.Listener, role, asked string, o ListenOptions) error {
+	if given != nil {
+		s.sockets, s.kept = []net.Listener{given}, true
+		if _, err := ParseAddr("tcp", asked); err != nil {
+			s.name = asked
+		}
+		return nil
+	}
+	for _, in := range s.pool.left.listeners(role, s.key.Addr) {
+		s.pool.logger.Info("listening on an inherited socket", "listen", s.key.Address, "socket", in.String())
+		s.sockets = append(s.sockets, in.listener)
+		s.name, s.kept = in.name, in.name != ""
+	}
+	if s.sockets != nil {
+		return nil
+	}
+	l, err := openListener(s.key.Addr, o)
+	s.sockets = []net.Listener{l}
+	return err
 }
 
 // openListener opens a stream socket.
@@ -147,19 +177,37 @@ func controlOf(reuse bool) func(string, string, syscall.RawConn) error {
 	return func(_, _ string, raw syscall.RawConn) error { return setReusePort(raw) }
 }
 
-// stopAccepting ends every lease of a stream socket; datagram sockets stay for those
-// whose sessions are being drained.
+// stopAccepting ends every lease of a stream socket, after what was accepted has reached
+// those who serve it; datagram sockets stay for those whose sessions are being drained.
 func (p *pool) stopAccepting() {
+	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	defer cancel()
 	p.mu.Lock()
-	all := make([]*sharedListener, 0, len(p.shared))
-	for _, sh := range p.shared {
-		all = append(all, sh)
-	}
+	all := slices.Collect(maps.Values(p.shared))
 	p.mu.Unlock()
 	for _, sh := range all {
-		sh.close()
+		sh.closeSockets()
 	}
+	for _, sh := range all {
+		select {
+		case <-sh.ended:
+		case <-ctx.Done():
+			sh.close()
+		}
+	}
+	p.settling.wait(ctx)
 }
+
+// dropUnasked closes the inherited sockets that no module has listened on.
+func (p *pool) dropUnasked() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left.dropUnasked(p.logger)
+}
+
+// settleTime bounds how long a connection that was accepted may take to get to who serves
+// it once the listeners are closed.
+const settleTime = time.Second
 
 // close closes every socket, injected ones too, and waits for their goroutines.
 func (p *pool) close() {
@@ -175,6 +223,7 @@ func (p *pool) close() {
 	for _, c := range p.givenPC {
 		pcs = append(pcs, c)
 	}
+	p.left.Close()
 	p.mu.Unlock()
 	for _, c := range pcs {
 		_ = c.Close()

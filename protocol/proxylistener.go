@@ -26,25 +26,32 @@ type proxyListener struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc // the cause is what Accept then says
 	work   sync.WaitGroup
+
+	settling *tracker       // counts the listeners that may still have connections for Accept
+	greeting sync.WaitGroup // of connections whose header is awaited
 }
 
-func newProxyListener(l net.Listener, trust []netip.Prefix, logger *slog.Logger) *proxyListener {
-	p := &proxyListener{Listener: l, trust: trust, logger: logger, conns: make(chan net.Conn), slots: make(chan struct{}, proxyPending)}
+func newProxyListener(l net.Listener, trust []netip.Prefix, logger *slog.Logger, settling *tracker) *proxyListener {
+	p := &proxyListener{Listener: l, trust: trust, logger: logger, settling: settling,
+		conns: make(chan net.Conn), slots: make(chan struct{}, proxyPending)}
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
+	settling.add()
 	p.work.Go(p.run)
 	return p
 }
 
 func (p *proxyListener) run() {
+	defer p.settling.done()
 	for {
 		c, err := p.Listener.Accept()
 		if err != nil {
+			p.greeting.Wait() // those may still be served
 			p.cancel(err)
 			return
 		}
 		select {
 		case p.slots <- struct{}{}:
-			p.work.Go(func() {
+			p.greeting.Go(func() {
 				defer func() { <-p.slots }()
 				p.greet(c)
 			})

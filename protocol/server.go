@@ -36,11 +36,15 @@ type Config struct {
 	MaxConns int
 	// Drain is how long Run lets sessions go on after its ctx ended; 0 ends them then.
 	Drain time.Duration
-	// Listeners and PacketConns are sockets that are open already, from systemd or a
-	// test, under the address or name by which a module asks for them. The server owns
-	// them: it closes them at its end. Fixed at NewServer.
+	// Listeners and PacketConns are sockets that the application has opened, under the
+	// address or name by which a module asks for them. The server owns them: it closes them
+	// at its end. Fixed at NewServer.
 	Listeners   map[string]net.Listener
 	PacketConns map[string]net.PacketConn
+	// Inherited are sockets that were open before the process, as Inherit gives them; nil
+	// for none. The server owns them. Those that nobody has asked for once Start has gone
+	// well are closed, with a warning. Fixed at NewServer.
+	Inherited *Inherited
 }
 
 // Server runs modules around one Hub.
@@ -186,6 +190,7 @@ func (s *Server) Start(ctx context.Context) error {
 	f.serve()
 	s.front = f
 	s.state = stateRunning
+	s.pool.dropUnasked()
 	return nil
 }
 
@@ -256,9 +261,11 @@ func (s *Server) stop(ctx context.Context, list []*running) error {
 	return errors.Join(errs...)
 }
 
-// Shutdown ends the server. It stops accepting everywhere, shuts the modules down, the
-// last one first, each waiting for its sessions until ctx ends, then closes the hub and
-// every socket, and waits for all goroutines. Only the first call does anything.
+// Shutdown ends the server. It stops accepting everywhere, has modules that are Drainers
+// ask their peers to leave, waits for HTTP requests, shuts the modules down, the last one
+// first, each waiting for its sessions until ctx ends, then closes the hub and every
+// socket, and waits for all goroutines. Players that wait for a publisher are ended
+// meanwhile: nobody can come and publish any more. Only the first call does anything.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.op.Lock()
 	defer s.op.Unlock()
@@ -266,18 +273,22 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	s.state = stateStopped
-	s.pool.stopAccepting()
 	stopRetired := context.AfterFunc(ctx, s.endBye)
 	defer stopRetired()
-	s.mu.Lock()
+	s.mu.RLock()
 	list := s.running
+	s.mu.RUnlock()
+	drain, drained := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	work.Go(func() { s.endWaiting(drain) })
+	s.drainAll(ctx, list)
+	s.mu.Lock()
 	s.running = nil
 	s.mu.Unlock()
 	err := s.stop(ctx, list)
-	if s.front != nil {
-		s.front.drain(ctx)
-	}
 	s.retired.wait(ctx)
+	drained()
+	work.Wait()
 	s.endBye()
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), stuckAfter)
 	defer cancel()
