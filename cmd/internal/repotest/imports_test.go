@@ -32,7 +32,7 @@ var (
 	mediacommon  = "github.com/bluenviron/mediacommon/v2/..."
 	formatMay    = []string{"stream", mediacommon}
 	protocolMay  = slices.Concat([]string{"stream", "protocol"}, formats)
-	extensionMay = []string{"stream", "protocol"} // never a protocol: they dial by URL scheme
+	extensionMay = []string{"stream", "protocol", "protocol/errcode"} // never a protocol: they dial by URL scheme
 )
 
 // rules are asked in order; the first that matches a package is its own, and each package has one.
@@ -53,6 +53,7 @@ var rules = []rule{
 	{in: "rtmp", may: append([]string{"flv", "rtmp/..."}, protocolMay...),
 		test: []string{"github.com/bluenviron/gortmplib/..."}}, // an independent peer
 
+	{in: "protocol/errcode", may: []string{"stream", "protocol"}},
 	{in: "protocol/token", may: []string{"github.com/go-jose/go-jose/v4/..."}}, // JWT, JWKS
 	{in: "protocol/gate/...", may: append([]string{"protocol/gate/...", "protocol/token"}, extensionMay...)},
 	{in: "protocol/hook/...", may: append([]string{"protocol/hook/..."}, extensionMay...)},
