@@ -31,6 +31,11 @@ type HTTPListener struct {
 	NoCORS bool
 	// Proxies are as in ListenOptions.
 	Proxies []netip.Prefix
+	// Forwarded are the networks of proxies whose X-Forwarded-For or X-Real-IP tells the
+	// client's address: it becomes the RemoteAddr of their requests, for gates, hooks and
+	// logs. A header that makes no sense is passed over. With any entry, peers on Unix
+	// sockets count as proxies.
+	Forwarded []netip.Prefix
 }
 
 // The limits of HTTP connections. There is no limit on how long a response may take:
@@ -101,7 +106,8 @@ func (f *front) open(c *HTTPListener, addr string, conf *tls.Config) (*httpEnd, 
 		return nil, err
 	}
 	e := &httpEnd{addr: addr, names: []string{c.Name}, l: l, secure: conf != nil}
-	e.site = &site{tables: []*table{f.host.server.routes(c.Name)}, cors: !c.NoCORS, name: f.server, server: f.host.server}
+	e.site = &site{tables: []*table{f.host.server.routes(c.Name)}, cors: !c.NoCORS,
+		proxies: slices.Clone(c.Forwarded), name: f.server, server: f.host.server}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
@@ -158,7 +164,8 @@ func (f *front) same(cfg *Config) bool {
 
 func (c HTTPListener) equal(o HTTPListener) bool {
 	return c.Name == o.Name && slices.Equal(c.Listen, o.Listen) && c.TLS == o.TLS && c.CertFile == o.CertFile &&
-		c.KeyFile == o.KeyFile && c.NoCORS == o.NoCORS && slices.Equal(c.Proxies, o.Proxies)
+		c.KeyFile == o.KeyFile && c.NoCORS == o.NoCORS && slices.Equal(c.Proxies, o.Proxies) &&
+		slices.Equal(c.Forwarded, o.Forwarded)
 }
 
 func (f *front) serve() {

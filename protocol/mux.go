@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -162,14 +163,16 @@ func findRoute(tables []*table, r *http.Request) http.Handler {
 
 // site is what one listener serves.
 type site struct {
-	tables []*table
-	cors   bool
-	name   string // Server header
-	server *Server
+	tables  []*table
+	cors    bool
+	proxies []netip.Prefix // HTTPListener.Forwarded
+	name    string         // Server header
+	server  *Server
 }
 
 // ServeHTTP answers what concerns every path, and routes the rest.
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.RemoteAddr = forwarded(r, s.proxies)
 	h := w.Header()
 	if s.name != "" {
 		h.Set("Server", s.name)

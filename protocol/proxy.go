@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -123,11 +124,11 @@ func trusts(list []netip.Prefix, a net.Addr) bool {
 	if !ok {
 		return len(list) > 0 && a.Network() == "unix"
 	}
-	ip := t.AddrPort().Addr().Unmap().WithZone("")
-	for _, p := range list {
-		if p.Contains(ip) {
-			return true
-		}
-	}
-	return false
+	return contains(list, t.AddrPort().Addr())
+}
+
+// contains tells whether one of the networks has an address.
+func contains(list []netip.Prefix, ip netip.Addr) bool {
+	ip = ip.Unmap().WithZone("")
+	return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
