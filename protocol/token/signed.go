@@ -89,7 +89,7 @@ func parseSigned(query string) (g Grant, sign []byte, err error) {
 		return g, nil, fmt.Errorf("%w: query of %d bytes", ErrMalformed, len(query))
 	}
 	values := map[string]string{}
-	for p := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '?' || r == '&' }) {
+	for p := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '?' || r == '&' || r == '#' }) {
 		name, value, _ := strings.Cut(p, "=")
 		switch name {
 		case "expires", "action", "ip", "sign":
