@@ -107,3 +107,51 @@ func TestManyErrors(t *testing.T) {
 	require.Len(t, list, maxErrors+1)
 	require.Equal(t, "there are more errors", list[maxErrors].Error())
 }
+
+// Reading goes on behind what cannot be parsed, so that one run tells of all.
+func TestSyntaxErrorsAtOnce(t *testing.T) {
+	o := testOptions("x.conf")
+	o.ReadFile = files(map[string]string{"y.conf": "}\nnonsense 1;", "x.conf": `listen 1935
+daemon off;
+;
+vhost a
+{
+  include none.conf y.conf;
+  hls { enabled on }
+  chunk_size "128
+  min_latency "on"x;
+  include {}
+}
+} { a 1; }
+heartbeat { interval 0; }
+vhost b {
+`})
+	_, err := Load(o)
+	require.Equal(t, []string{
+		`x.conf:1: unexpected end of line, expecting ";" or "{" on the line of the name`,
+		`x.conf:3: unexpected ";"`,
+		`x.conf:4: unexpected end of line, expecting ";" or "{" on the line of the name`,
+		`x.conf:6: include: cannot read none.conf: file does not exist`,
+		`y.conf:1: unexpected "}"`,
+		`x.conf:7: unexpected "}"`,
+		`x.conf:8: unexpected end of line inside quotes`,
+		`x.conf:9: unexpected "x" after a closing quote, expecting a space, ";" or "{"`,
+		`x.conf:10: include takes files and no block`,
+		`x.conf:12: unexpected "}"`,
+		`x.conf:12: unexpected "{"`,
+		`x.conf:15: unexpected end of file, expecting "}" of "vhost" at line 14`,
+		`y.conf:2: unknown directive "nonsense" in vhost`,
+		`x.conf:13: heartbeat.interval: 0 is not a positive number of seconds`,
+	}, strings.Split(err.Error(), "\n"))
+	var list Errors
+	require.True(t, errors.As(err, &list))
+	for i, e := range list {
+		require.Equal(t, i < 12, e.Syntax, e)
+		require.Equal(t, CodeConfig, e.Code)
+	}
+	// What may only seem to be missing is not told.
+	_, err = load("include a;\nvhost v {}")
+	require.EqualError(t, err, "x.conf:1: include: cannot read a: file does not exist")
+	_, err = load("listen 1935")
+	require.EqualError(t, err, `x.conf:1: unexpected end of file, expecting ";" or "{"`)
+}

@@ -81,6 +81,9 @@ type unhider struct {
 // block goes through a block and the one it replaces, which may be nil.
 func (u *unhider) block(path string, in, kept *Directive) {
 	for i, d := range in.Children {
+		if len(u.x.errors) > maxErrors {
+			return
+		}
 		if !hasMark(d) {
 			continue
 		}
