@@ -6,9 +6,11 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httputil"
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
 
 	"github.com/srsgo/srs/stream"
@@ -114,8 +116,34 @@ func TestShutdown(t *testing.T) {
 	})
 	require.NoError(t, <-done)
 	_, err := io.Copy(io.Discard, stays.Body)
-	require.Error(t, err)
+	require.NoError(t, err, "a last chunk")
 	f.finish()
+}
+
+// TestShutdownTells holds that each kind of player is told that the server ends.
+func TestShutdownTells(t *testing.T) {
+	r := newRig(t, Config{})
+	r.publish(t, liveKey, streamtest.H264AAC())
+	_, old := raw(t, r.addr, "GET /live/av.flv HTTP/1.1\r\nHost: x\r\n\r\n")
+	readHead(t, old)
+	second := get(t, httpClient(t, true), "https://"+r.secure+"/live/av.flv")
+	require.Equal(t, 2, second.ProtoMajor)
+	m := &messages{t: t, c: dialWS(t, "ws://"+r.addr+"/live/av.flv")}
+	_, err := io.ReadFull(m, make([]byte, 9))
+	require.NoError(t, err)
+	_, waits := raw(t, r.addr, "GET /live/none.flv HTTP/1.1\r\nHost: x\r\n\r\n")
+	waitFor(t, "all play", func() bool { return r.sessions() == 5 })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.NoError(t, r.srv.Shutdown(ctx))
+	_, err = io.Copy(io.Discard, httputil.NewChunkedReader(old))
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, second.Body)
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, m)
+	require.NoError(t, err)
+	require.Equal(t, ws.StatusGoingAway, m.code)
+	require.Contains(t, readHead(t, waits), " 503 Service Unavailable\r\n")
 }
 
 func TestReload(t *testing.T) {

@@ -228,7 +228,7 @@ func (v *viewer) serveInPlace(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !v.began():
 		refuse(w, cmp.Or(err, stream.ErrNotFound))
-	case err != nil:
+	case !whole(err):
 		panic(http.ErrAbortHandler) // how net/http is told that the response is cut short
 	}
 }

@@ -141,17 +141,17 @@ func (m *Module) Start(_ context.Context, h *protocol.Host) error {
 const killAfter = time.Second
 
 // Shutdown refuses new sessions, and waits for those there are to end. When ctx ends it
-// ends them.
+// ends them: players get a last chunk, over WebSocket 1001 (going away).
 func (m *Module) Shutdown(ctx context.Context) error {
+	if m.ingest != nil {
+		_ = m.ingest.Shutdown(ctx) // first: it takes what it had accepted
+		defer m.ingest.Close()
+	}
 	m.mu.Lock()
 	m.closing = true
 	m.mu.Unlock()
 	done := make(chan struct{})
 	go func() { m.work.Wait(); close(done) }()
-	if m.ingest != nil {
-		_ = m.ingest.Shutdown(ctx)
-		defer m.ingest.Close()
-	}
 	select {
 	case <-done:
 		return nil

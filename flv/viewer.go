@@ -279,6 +279,10 @@ func consume(b *net.Buffers, n int) {
 	}
 }
 
+// whole tells whether a response that ended so is complete: the stream has ended, or the
+// server does and all players are to come anew.
+func whole(err error) bool { return err == nil || errors.Is(err, stream.ErrShutdown) }
+
 // finish says the last words on a connection of the viewer's own. SRS closes without a
 // last chunk; with it players know that this is the end and no failure.
 func (v *viewer) finish(err error) {
@@ -293,7 +297,7 @@ func (v *viewer) finish(err error) {
 	case !v.began():
 		code, text := refusal(cmp.Or(err, stream.ErrNotFound))
 		_, _ = io.WriteString(v.conn, refusalHead(string(v.head), code, text)+text)
-	case err == nil && v.framing == chunked:
+	case whole(err) && v.framing == chunked:
 		_, _ = io.WriteString(v.conn, lastChunk)
 	}
 }
