@@ -52,10 +52,11 @@ func (c *conn) connect(ctx context.Context, cmd *command) error {
 	}
 	c.caps = int(c.app.Number("capsEx"))
 	c.vhost = c.cfg.vhost(res.Key.Vhost)
-	c.prepareReconnect()
 	r := c.request(res.Key, res.Param)
 	r.Key.Name, r.Type = "", "rtmp"
-	ses, err := c.m.host.Hub.Connect(ctx, r)
+	ask, stop := protocol.UntilGone(ctx, c.net)
+	ses, err := c.m.host.Hub.Connect(ask, r)
+	stop()
 	if err != nil {
 		var to *stream.RedirectError
 		if errors.As(err, &to) {
@@ -65,6 +66,7 @@ func (c *conn) connect(ctx context.Context, cmd *command) error {
 		return c.refuseConnect(cmd, &res, publicText(err), err)
 	}
 	c.ses = ses
+	c.prepareReconnect()
 	c.ses.AddSent(handshakeOut)
 	c.log = c.m.log().With("id", ses.ID)
 	context.AfterFunc(ses.Context(), c.interrupt)
@@ -182,29 +184,6 @@ func (c *conn) refuseConnect(cmd *command, res *protocol.Resolved, public string
 	}))
 	c.log.Warn("rtmp connect refused", append(c.connectAttrs(res), "err", err)...)
 	return errSaid
-}
-
-// prepareReconnect makes the message for requestReconnect, if the peer knows it
-// ("Reconnect Request" of Enhanced RTMP).
-func (c *conn) prepareReconnect() {
-	if c.caps&capReconnect == 0 {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.reconnect = appendStatus(nil, 0, c.vhost.ChunkSize, "status", "NetConnection.Connect.ReconnectRequest",
-		"The server is shutting down.", amf.Field{Name: "tcUrl", Value: c.tcURL})
-}
-
-// requestReconnect asks the peer to connect anew: the server goes away, another one takes
-// its place at the same URL. It is called from any goroutine.
-func (c *conn) requestReconnect() {
-	c.mu.Lock()
-	b := c.reconnect
-	c.mu.Unlock()
-	if b != nil {
-		c.post(b)
-	}
 }
 
 // redirectInfo is what sends a client elsewhere, as SRS does: url is the whole one.

@@ -504,33 +504,6 @@ func pour(c *rawConn) (stop func()) {
 	return func() { close(quit); <-done }
 }
 
-// TestReconnectRequest: a publisher that knows Enhanced RTMP is asked to go elsewhere
-// when the server stops; others are not.
-func TestReconnectRequest(t *testing.T) {
-	t.Parallel()
-	srv := runServer(t, serverConfig{settings: patient})
-	caps := amf.Field{Name: "capsEx", Value: 1.0}
-	pub, play, old := srv.dial(t), srv.dial(t), srv.dial(t)
-	pub.publish("s", caps)
-	play.await("s", caps)
-	old.await("s")
-	ctx, cancel := context.WithCancel(context.Background())
-	stopped := make(chan error)
-	go func() { stopped <- srv.Shutdown(ctx) }()
-	const request = `5/0 "onStatus" 0 null {level:"status" code:"NetConnection.Connect.ReconnectRequest" description:"The server is shutting down." tcUrl:"rtmp://127.0.0.1/live"}`
-	play.expect(request)
-	pub.media(live...) // a publisher hears it with its next message
-	pub.expect(request)
-	old.until(`6/1 type 9 at 40: 2701`)
-	cancel()
-	if err := <-stopped; err != nil {
-		t.Error(err)
-	}
-	if got := old.drain(); len(got) > 0 {
-		t.Errorf("the old client got %v", got)
-	}
-}
-
 // TestEnhancedConnect: what the server can is told to clients that asked.
 func TestEnhancedConnect(t *testing.T) {
 	t.Parallel()
@@ -615,5 +588,28 @@ func TestPing(t *testing.T) {
 	m := c.next()
 	if binary.BigEndian.Uint32(m.Payload[2:]) != 0xfffffffe {
 		t.Errorf("%s", say(m))
+	}
+}
+
+// TestGateOfGonePeer: a gate that takes its time learns that the peer has left.
+func TestGateOfGonePeer(t *testing.T) {
+	t.Parallel()
+	srv := runServer(t, serverConfig{})
+	ended := make(chan error, 1)
+	srv.Hub().AddGate(stream.GateFunc(func(ctx context.Context, s *stream.Session) error {
+		if s.Action != stream.ActionPublish {
+			return nil
+		}
+		<-ctx.Done()
+		ended <- context.Cause(ctx)
+		return ctx.Err()
+	}))
+	c := srv.dial(t)
+	c.connect("rtmp://127.0.0.1/live")
+	c.command("createStream", 2, 0)
+	c.command("publish", 3, 1, "s", "live")
+	_ = c.Close()
+	if err := <-ended; !errors.Is(err, protocol.ErrGone) {
+		t.Error(err)
 	}
 }

@@ -55,7 +55,9 @@ func (c *conn) startPlay(ctx context.Context, cmd *command) error {
 	}
 	r := c.request(res.Key, res.Param)
 	r.Type, r.Persist = playType, true
-	player, err := c.m.host.Hub.Play(ctx, r)
+	ask, stop := protocol.UntilGone(ctx, c.net)
+	player, err := c.m.host.Hub.Play(ask, r)
+	stop()
 	var to *stream.RedirectError
 	if errors.As(err, &to) {
 		return c.redirect(to.URL)

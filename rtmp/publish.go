@@ -53,7 +53,9 @@ func (c *conn) publish(ctx context.Context, cmd *command) error {
 	}
 	r := c.request(res.Key, res.Param)
 	r.Type = c.fmle.clientType()
-	pub, err := c.m.host.Hub.Publish(ctx, r)
+	ask, stop := protocol.UntilGone(ctx, c.net)
+	pub, err := c.m.host.Hub.Publish(ask, r)
+	stop()
 	if err != nil {
 		return c.refusePublish(&res, err)
 	}
