@@ -90,10 +90,10 @@ func (c *conn) run(ctx context.Context) error {
 		BufferSize: readBuffer, MaxMessage: commandLimit, MaxBuffered: 17 << 20, MaxIncomplete: 64, MaxStreams: 256,
 	})
 	for {
-		c.setDeadline()
+		c.setDeadline(ctx)
 		m, err := c.read.ReadMessage()
 		if err != nil {
-			return c.cause(err)
+			return c.cause(ctx, err)
 		}
 		if err := c.acknowledge(); err != nil {
 			return err
@@ -122,7 +122,7 @@ func (s *source) Read(b []byte) (int, error) {
 
 // setDeadline bounds the wait for the next message. While media flows other rules hold:
 // the hub ends publishers that are silent, and writes end players that are gone.
-func (c *conn) setDeadline() {
+func (c *conn) setDeadline(ctx context.Context) {
 	switch {
 	case c.pub != nil || c.play != nil:
 		if c.timed {
@@ -136,12 +136,12 @@ func (c *conn) setDeadline() {
 		c.timed = true
 		_ = c.net.SetReadDeadline(time.Now().Add(c.cfg.CommandTimeout))
 	}
-	c.checkKicked()
+	c.checkKicked(ctx)
 }
 
 // checkKicked makes the next read fail if something ended before the deadline was moved.
-func (c *conn) checkKicked() {
-	if s := c.session(); s != nil && s.Err() != nil || c.play != nil && c.play.ended() != nil {
+func (c *conn) checkKicked(ctx context.Context) {
+	if s := c.session(); ctx.Err() != nil || s != nil && s.Err() != nil || c.play != nil && c.play.ended() != nil {
 		c.interrupt()
 	}
 }
@@ -163,7 +163,7 @@ func (c *conn) session() *stream.Session {
 func (c *conn) interrupt() { _ = c.net.SetReadDeadline(time.Unix(1, 0)) }
 
 // cause finds out why reading ended.
-func (c *conn) cause(err error) error {
+func (c *conn) cause(ctx context.Context, err error) error {
 	if c.play != nil {
 		if e := c.play.ended(); e != nil {
 			return e
@@ -171,6 +171,9 @@ func (c *conn) cause(err error) error {
 	}
 	if s := c.session(); s != nil && s.Err() != nil {
 		return s.Err()
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("rtmp: %w", stream.ErrShutdown)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("rtmp: no command came in time: %w", err)
@@ -209,14 +212,19 @@ func (c *conn) post(b []byte) {
 	}
 }
 
-// flush writes what is queued.
-func (c *conn) flush() error {
+// takePosted queues what other goroutines have posted.
+func (c *conn) takePosted() {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if len(c.posted) > 0 {
 		c.out = append(c.out, c.posted...)
 		c.posted = nil
 	}
-	c.mu.Unlock()
+}
+
+// flush writes what is queued.
+func (c *conn) flush() error {
+	c.takePosted()
 	if len(c.out) == 0 {
 		return nil
 	}
@@ -277,6 +285,10 @@ func be32(b []byte) uint32 {
 // end closes all that the connection has, tells the peer why where that is not known to
 // it, and logs the end.
 func (c *conn) end(err error) {
+	c.takePosted()
+	if errors.Is(err, stream.ErrShutdown) && c.m.draining.Load() {
+		c.send(c.takeReconnect())
+	}
 	if c.play != nil {
 		c.stopPlay(err)
 	}
@@ -304,6 +316,8 @@ func (c *conn) end(err error) {
 // logEnd tells who ended the connection, if that was no failure, and else why.
 func (c *conn) logEnd(err error) {
 	switch {
+	case errors.Is(err, stream.ErrShutdown):
+		c.log.Info("rtmp connection ended", "ip", c.remote(), "by", "server", "cause", err)
 	case !clean(err):
 		c.log.Warn("rtmp connection ended", "ip", c.remote(), "err", err)
 	case err == nil, errors.Is(err, errSaid), errors.Is(err, errPlayed):

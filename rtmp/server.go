@@ -19,6 +19,8 @@ type Module struct {
 	host     *protocol.Host
 	acceptor *protocol.Acceptor
 
+	draining atomic.Bool
+
 	mu    sync.Mutex
 	conns map[*conn]struct{}
 }
@@ -59,14 +61,12 @@ func (m *Module) Start(_ context.Context, h *protocol.Host) error {
 	return nil
 }
 
-// Shutdown stops accepting, asks publishers that know Enhanced RTMP to go elsewhere, and
-// waits for all to leave until ctx ends.
+// Shutdown stops accepting, asks as Drain does, and waits for all to leave. When ctx ends,
+// those that are left are told why (NetStream.Publish.Failed, NetStream.Play.Stop).
 func (m *Module) Shutdown(ctx context.Context) error {
-	m.mu.Lock()
-	for c := range m.conns {
-		c.requestReconnect()
+	if ctx.Err() == nil && !m.draining.Load() {
+		m.Drain()
 	}
-	m.mu.Unlock()
 	return m.acceptor.Shutdown(ctx)
 }
 
