@@ -150,6 +150,8 @@ type StreamStats struct {
 	// KeyFrames counts them; KeyInterval is the time between the last two.
 	KeyFrames   uint64
 	KeyInterval time.Duration
+	// FrameRate is video packets a second, now.
+	FrameRate float64
 	// AVOffset is by how much audio is ahead of video as both arrive, smoothed over some
 	// seconds; 0 if one of them is missing.
 	AVOffset time.Duration
@@ -163,7 +165,7 @@ func (s *Stream) Stats() StreamStats {
 	return StreamStats{
 		Viewers: int(s.viewers.Load()), Packets: m.totalPackets, Frames: m.totalFrames, Bytes: m.totalBytes,
 		Rate: s.rate.Load(), Cached: s.bytes, Traffic: s.traffic(time.Now()),
-		KeyFrames: m.keyFrames, KeyInterval: m.keyInterval, AVOffset: m.ahead,
+		KeyFrames: m.keyFrames, KeyInterval: m.keyInterval, FrameRate: m.videoRate, AVOffset: m.ahead,
 	}
 }
 
