@@ -35,6 +35,11 @@ type process struct {
 	log   *slog.Logger
 	pid   *daemon.PIDFile // nil in a demo
 
+	program    *daemon.Program
+	inherited  *protocol.Inherited
+	supervisor *daemon.Supervisor
+	pidLater   string // the pid file that the process before this one still has
+
 	parent int // with asprocess
 	cfg    atomic.Pointer[apply.Config]
 	srv    *protocol.Server
@@ -43,12 +48,20 @@ type process struct {
 // run is the server's life. It gives the code to end with.
 func run(o conf.Options, console *slog.Logger, isDemo bool) int {
 	p := &process{load: pinned(o), console: console, demo: isDemo, ready: daemon.OpenReady()}
+	var err error
+	if p.program, err = daemon.ThisProgram(); err != nil {
+		return p.fail(codeOther, err)
+	}
+	if p.inherited, err = protocol.Inherit(); err != nil {
+		return p.fail(codeOther, err)
+	}
 	f, err := loadToRun(p.load)
 	if err != nil {
-		p.ready.Fail(err.Error())
+		p.failed(err.Error())
 		return logErrors(console, err)
 	}
-	if f.Daemon() && !isDemo && !p.ready.Child() {
+	// Who was started with sockets is in the background already, or has one who looks after it.
+	if f.Daemon() && !isDemo && !p.ready.Child() && p.inherited == nil {
 		return background(f, console)
 	}
 	// From here on no signal ends the process by itself: once the pid file is there, they come.
@@ -121,7 +134,7 @@ func (p *process) fail(code int, err error) int {
 	if p.out == nil || p.out.IsFile() {
 		p.console.Error(text)
 	}
-	p.ready.Fail(text)
+	p.failed(text)
 	return code
 }
 
@@ -136,17 +149,13 @@ func (p *process) prepare(f *conf.File) int {
 	if err := p.openLog(f); err != nil {
 		return p.fail(codeOther, err)
 	}
+	p.openSupervisor()
 	if p.demo {
 		return 0
 	}
-	pid, err := daemon.LockPID(r.String("pid"))
-	if errors.Is(err, daemon.ErrRunning) {
-		return p.fail(codeRunning, err)
+	if code := p.lockPID(r.String("pid")); code != 0 {
+		return code
 	}
-	if err != nil {
-		return p.fail(codeOther, err)
-	}
-	p.pid = pid
 	if r.Bool("asprocess") {
 		if p.parent = os.Getppid(); p.parent == 1 {
 			return p.fail(codeOrphaned, errors.New("asprocess: there is no parent process to follow"))
@@ -186,7 +195,7 @@ func (p *process) setLevel(f *conf.File) {
 func (p *process) start(f *conf.File) int {
 	r := f.Root()
 	attrs := []any{"pid", os.Getpid(), "cpus", runtime.GOMAXPROCS(0), "go", runtime.Version()}
-	if p.pid != nil {
+	if !p.demo {
 		id, err := daemon.ServerID(r.String("server_id"), r.String("pid"))
 		if err != nil {
 			p.log.Warn(err.Error())
@@ -202,7 +211,9 @@ func (p *process) start(f *conf.File) int {
 	if err != nil {
 		return p.fail(codeOther, err)
 	}
-	p.srv = protocol.NewServer(cfg.Server(), p.modules(cfg)...)
+	sc := cfg.Server()
+	sc.Inherited = p.inherited
+	p.srv = protocol.NewServer(sc, p.modules(cfg)...)
 	p.srv.Hub().SetSettings(cfg.Settings)
 	p.cfg.Store(cfg)
 	if err := p.srv.Start(context.Background()); err != nil {
@@ -216,7 +227,7 @@ func (p *process) start(f *conf.File) int {
 		p.log.Info("http listens", "addrs", l.Listen, "https", l.CertFile != "")
 	}
 	p.log.Info("the server is up")
-	p.ready.Done()
+	p.serving()
 	return 0
 }
 
@@ -242,6 +253,7 @@ func (p *process) close() {
 	if p.pid != nil {
 		_ = p.pid.Close()
 	}
+	_ = p.supervisor.Close()
 	_ = p.out.Close()
 }
 
@@ -251,6 +263,7 @@ func (p *process) serve(signals <-chan os.Signal) int {
 	defer printer.Stop()
 	orphaned, enough := p.followParent()
 	defer enough()
+	defer p.supervisor.Watch(func() { p.srv.Conns(); p.srv.Hub().Sessions() })()
 	for {
 		select {
 		case s := <-signals:

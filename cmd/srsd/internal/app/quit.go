@@ -14,11 +14,15 @@ func (p *process) handle(k daemon.Kind, signals <-chan os.Signal) (ended bool) {
 	root := p.cfg.Load().File().Root()
 	switch k {
 	case daemon.Reload:
+		p.tell(daemon.Reloading())
 		p.reload()
+		p.tell(daemon.IsReady)
 		return false
 	case daemon.Reopen:
 		p.reopen()
 		return false
+	case daemon.Upgrade:
+		return p.upgrade(signals)
 	case daemon.Graceful:
 		p.drain(signals)
 		return true
@@ -35,6 +39,7 @@ func (p *process) handle(k daemon.Kind, signals <-chan os.Signal) (ended bool) {
 
 // stop ends the server and all its sessions.
 func (p *process) stop() {
+	p.tell(daemon.IsStopping)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := p.srv.Shutdown(ctx); err != nil {
@@ -42,35 +47,51 @@ func (p *process) stop() {
 	}
 }
 
-// drain ends the server once all clients have left, which may take for ever; any fast quit ends it.
+// drain ends the server once all clients have left.
 func (p *process) drain(signals <-chan os.Signal) {
 	root := p.cfg.Load().File().Root()
 	begin, end := root.Duration("grace_start_wait"), root.Duration("grace_final_wait")
-	p.log.Info("graceful quit", "grace_start_wait", begin, "grace_final_wait", end)
+	p.log.Info("graceful quit", "grace_start_wait", begin, "grace_final_wait", end, "drain_timeout", root.Duration("drain_timeout"))
+	p.tell(daemon.IsStopping)
 	if !p.pause(begin, signals) {
 		p.stop()
 		return
 	}
+	if p.finish(signals) {
+		p.pause(end, signals)
+	}
+}
+
+// finish stops accepting and waits until all clients have left, for drain_timeout at most; those that
+// are left then, or at a fast quit, are ended. It tells whether they left.
+func (p *process) finish(signals <-chan os.Signal) (left bool) {
 	ctx, cancel := context.WithCancel(context.Background())
+	if d := p.cfg.Load().File().Root().Duration("drain_timeout"); d > 0 {
+		ctx, cancel = context.WithTimeout(context.Background(), d)
+	}
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- p.srv.Shutdown(ctx) }()
 	start, next := time.Now(), time.Second
 	timer := time.NewTimer(next)
 	defer timer.Stop()
+	over := ctx.Done()
 	for {
 		select {
 		case err := <-done:
 			if err != nil {
 				p.log.Error("shutdown", "err", err)
 			}
-			if ctx.Err() == nil {
-				p.pause(end, signals)
-			}
-			return
+			return ctx.Err() == nil
+		case <-over:
+			over = nil
+			conns, _ := p.srv.Conns()
+			p.log.Info("the wait is over, those that are left are ended", "connections", conns)
 		case <-timer.C:
 			conns, _ := p.srv.Conns()
-			p.log.Info(fmt.Sprintf("graceful quit waits for %d connections since %v", conns, next))
+			text := fmt.Sprintf("graceful quit waits for %d connections since %v", conns, next)
+			p.log.Info(text)
+			p.tell(daemon.Status(text))
 			next *= 2
 			timer.Reset(time.Until(start.Add(next)))
 		case s := <-signals:

@@ -12,6 +12,7 @@ type Kind uint8
 const (
 	Reload    Kind = iota // SIGHUP
 	Reopen                // SIGUSR1: the log file was moved away
+	Upgrade               // SIGUSR2: the program's file is a new one
 	Graceful              // SIGQUIT
 	Terminate             // SIGTERM: fast, or graceful if the configuration says so
 	Fast                  // SIGINT

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"syscall"
 )
@@ -27,7 +26,7 @@ func lock(f *os.File) error {
 func Signals() (c <-chan os.Signal, stop func()) {
 	ch := make(chan os.Signal, 8)
 	signal.Ignore(syscall.SIGPIPE)
-	signal.Notify(ch, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
+	signal.Notify(ch, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
 	return ch, func() { signal.Stop(ch) }
 }
 
@@ -38,6 +37,8 @@ func KindOf(s os.Signal) Kind {
 		return Reload
 	case syscall.SIGUSR1:
 		return Reopen
+	case syscall.SIGUSR2:
+		return Upgrade
 	case syscall.SIGQUIT:
 		return Graceful
 	case syscall.SIGTERM:
@@ -56,18 +57,17 @@ const readyFD = 3
 // waits until that one has called a method of its Ready or has ended. Where it failed, said is what it
 // had to say and code its exit status; code is 0 where it runs.
 func Detach() (said string, code int, err error) {
-	exe, err := os.Executable()
+	program, err := ThisProgram()
 	if err != nil {
-		return "", 0, fmt.Errorf("daemon: %w", err)
+		return "", 0, err
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
 		return "", 0, fmt.Errorf("daemon: %w", err)
 	}
 	defer r.Close()
-	cmd := exec.Command(exe, os.Args[1:]...)
-	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", childEnv, readyFD))
+	cmd := program.Command()
+	cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", childEnv, readyFD))
 	cmd.ExtraFiles = []*os.File{w} // it is the child's readyFD
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
