@@ -109,8 +109,9 @@ Environment:
 Signals:
    SIGHUP            Reload the configuration
    SIGUSR1           Open the log file anew
+   SIGUSR2           Start the program's file as it is now in this one's place
    SIGTERM, SIGINT   Stop
-   SIGQUIT           Stop once all clients have left
+   SIGQUIT           Stop once all clients have left, or drain_timeout is over
 
 For example:
    srsd -demo
