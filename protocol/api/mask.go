@@ -1,0 +1,66 @@
+package api
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// hidden stands for a secret.
+const hidden = "***"
+
+var (
+	userInfo = regexp.MustCompile(`(://)[^/@\s]+@`)
+	secret   = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw|passphrase|key|sign|auth)[\w.-]*(?:=|%3d|\s*:\s*|\s+))[^&#\s,;"'<>]+`)
+)
+
+// mask hides the secrets in a text: who logs in to a URL, and the values of parameters that are
+// named like one.
+func mask(s string) string {
+	if strings.Contains(s, "@") {
+		s = userInfo.ReplaceAllString(s, "${1}"+hidden+"@")
+	}
+	return secret.ReplaceAllString(s, "${1}"+hidden)
+}
+
+// maskQuery hides the values of all parameters in a URL of a stream but those that name its
+// vhost: what lets a client in may be called anything.
+func maskQuery(s string) string {
+	s = userInfo.ReplaceAllString(s, "${1}"+hidden+"@")
+	base, query, found := strings.Cut(s, "?")
+	if !found {
+		return s
+	}
+	parts := strings.FieldsFunc(query, func(c rune) bool { return c == '&' || c == '?' })
+	for i, p := range parts {
+		name, _, found := strings.Cut(p, "=")
+		switch {
+		case name == "vhost" || name == "domain":
+		case found:
+			parts[i] = name + "=" + hidden
+		default:
+			parts[i] = hidden
+		}
+	}
+	return base + "?" + strings.Join(parts, "&")
+}
+
+// hostname gives a host without its port.
+func hostname(hostport string) string {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return hostport
+	}
+	return host
+}
+
+// urlHost gives a host as a URL has it.
+func urlHost(u *url.URL) string {
+	host := u.Hostname()
+	if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
+		return "[" + host + "]"
+	}
+	return host
+}

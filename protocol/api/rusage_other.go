@@ -1,0 +1,5 @@
+//go:build !unix
+
+package api
+
+func readRusage() (rusage, bool) { return rusage{}, false }
