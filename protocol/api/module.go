@@ -44,6 +44,17 @@ type Config struct {
 	Reload func(context.Context) (ReloadReport, error)
 	// Recorder is what /api/v1/dvr/ controls; nil: it is disabled.
 	Recorder Recorder
+	// Auth says who may use the API.
+	Auth AuthConfig
+	// Metrics configures /metrics.
+	Metrics MetricsConfig
+	// Events configures /api/v1/events.
+	Events EventsConfig
+	// Debug serves Go's profiles below /debug/pprof/.
+	Debug bool
+	// Ready tells /readyz what keeps the server from serving; nil: nothing does. It is called for
+	// each request, and may run several times at once.
+	Ready func() error
 }
 
 // VhostInfo is what the API shows of a vhost's configuration.
@@ -64,11 +75,13 @@ type Module struct {
 	vhosts   recent[[]stream.VhostStats]
 	streams  recent[streamList]
 	sessions recent[[]*stream.Session]
+
+	op operation // what operators ask: operate.go
 }
 
 // New makes the module.
 func New(cfg Config) *Module {
-	m := &Module{}
+	m := &Module{op: newOperation(&cfg)}
 	m.cfg.Store(&cfg)
 	return m
 }
@@ -86,6 +99,9 @@ func (m *Module) Start(_ context.Context, h *protocol.Host) error {
 	m.head = head{Server: id.Server, Service: id.Service, PID: strconv.Itoa(id.PID)}
 	m.system.start = time.Now()
 	h.Go(m.sample)
+	if err := m.operate(h); err != nil {
+		return err
+	}
 	m.mount(h.HTTP("api"), m.routes())
 	m.mount(h.HTTP("http"), []route{{path: "/api/v1/versions", auth: authAPI, h: m.serveVersions}})
 	return nil
@@ -101,6 +117,9 @@ func (m *Module) Reload(next protocol.Module) error {
 	cfg, old := next.(*Module).cfg.Load(), m.cfg.Load()
 	if cfg.Root != old.Root || !slices.Equal(paths(cfg), paths(old)) {
 		return errRestart
+	}
+	if err := m.setGuard(cfg.Auth); err != nil {
+		return err
 	}
 	m.cfg.Store(cfg)
 	return nil

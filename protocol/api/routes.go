@@ -41,6 +41,7 @@ func (m *Module) routes() []route {
 		{path: "/api/v1/tests/errors", auth: authAPI, h: func(w http.ResponseWriter, _ *http.Request) { fail(w, 100) }},
 		{path: "/api/v1/tests/redirects", auth: authAPI, h: redirect("/api/v1/tests/errors", http.StatusMovedPermanently)},
 	}
+	list = append(list, m.operatorRoutes()...)
 	cfg := m.cfg.Load()
 	for _, path := range paths(cfg) {
 		list = append(list, route{path: path, auth: authAPI, plain: true, h: func(w http.ResponseWriter, r *http.Request) {
@@ -65,7 +66,7 @@ func (m *Module) mount(mux *protocol.Mux, list []route) {
 		}
 		h := m.protect(r.auth, r.h)
 		if !r.plain {
-			h = m.answer(h)
+			h = m.timed(r.path, m.answer(h))
 		}
 		mount(r.path, h)
 	}
