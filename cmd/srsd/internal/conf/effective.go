@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -80,6 +81,26 @@ func (s *Scope) words(it *Item, path string) []string {
 		return nil
 	}
 	return []string{w}
+}
+
+// Shown returns the words of a directive as [File.Effective] writes them, with secrets hidden; nil if
+// there are none.
+func (s *Scope) Shown(path string) []string {
+	it := s.item(path)
+	words := slices.Clone(s.words(it, path))
+	for i, w := range words {
+		words[i] = shown(it, nil, w)
+	}
+	return words
+}
+
+// Shown returns the arguments of what is in a free block, those hidden that are named like secrets.
+func (d *Directive) Shown() []string {
+	words := slices.Clone(d.Args)
+	for i, w := range words {
+		words[i] = showUnknown(d, w)
+	}
+	return words
 }
 
 // unknown gives what is in the block at a path and that the schema does not have.

@@ -104,6 +104,13 @@ func (f *File) indexVhosts(x *findings) {
 	}
 }
 
+// AutoReload says whether to follow the files and reload when they change: where it is asked for, and
+// in containers unless that is forbidden.
+func (f *File) AutoReload() bool {
+	r := f.Root()
+	return !f.EnvOnly() && (r.Bool("inotify_auto_reload") || f.docker && r.Bool("auto_reload_for_docker"))
+}
+
 // Daemon says whether to go to the background: what daemon says, unless a container forbids it.
 func (f *File) Daemon() bool {
 	r := f.Root()

@@ -149,6 +149,18 @@ func TestDocker(t *testing.T) {
 	require.True(t, f.Docker())
 }
 
+func TestAutoReload(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, "inotify_auto_reload on;": true, "in_docker on;": true, "auto_reload_for_docker off;": false,
+		"in_docker on; auto_reload_for_docker off;": false, "in_docker on; auto_reload_for_docker off; inotify_auto_reload on;": true,
+	} {
+		require.Equal(t, want, mustLoad(t, base+text).AutoReload(), text)
+	}
+	f, err := Load(Options{EnvOnly: true, Environ: []string{"SRS_INOTIFY_AUTO_RELOAD=on", "SRS_MAX_CONNECTIONS=1"}})
+	require.NoError(t, err)
+	require.False(t, f.AutoReload(), "there is no file")
+}
+
 func TestVhosts(t *testing.T) {
 	f := mustLoad(t, "listen 1;\nvhost a {}\nvhost off { enabled off; }\nvhost __defaultVhost__ { chunk_size 4096; }\nvhost a { chunk_size 5000; }")
 	require.Contains(t, lines(f), `x.conf:5: vhost: "a" is ignored, it is already at x.conf:2`)

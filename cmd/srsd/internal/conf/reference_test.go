@@ -62,8 +62,8 @@ crossdomain bool on
 [http_api.raw_api: N env]
 enabled bool off
 allow_reload bool off
-allow_query bool off - - none
-allow_update bool off - - none
+allow_query bool off - - SRSD_HTTP_API_RAW_API_ALLOW_QUERY
+allow_update bool off - - SRSD_HTTP_API_RAW_API_ALLOW_UPDATE
 [http_api.auth: L env]
 enabled bool off
 username word

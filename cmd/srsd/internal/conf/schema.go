@@ -85,6 +85,12 @@ type Item struct {
 // Name returns the last part of the path.
 func (it *Item) Name() string { return it.Path[strings.LastIndexByte(it.Path, '.')+1:] }
 
+// Parent returns the path without its last part: the block it is in, "" for none.
+func (it *Item) Parent() string {
+	parent, _ := split(it.Path)
+	return parent
+}
+
 // none marks a row without variable in a group that has them.
 var none = []string{}
 

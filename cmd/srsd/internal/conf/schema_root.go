@@ -71,9 +71,11 @@ func httpRows() []Item {
 		Item{Path: "http_api.raw_api", Kind: Block},
 		Item{Path: "http_api.raw_api.enabled", Kind: BoolOff, Default: "off"},
 		Item{Path: "http_api.raw_api.allow_reload", Kind: BoolOff, Default: "off"},
-		// SRS 5 and later keep these two off; srsd offers what they were in SRS 3.
-		Item{Path: "http_api.raw_api.allow_query", Kind: BoolOff, Default: "off", Env: none},
-		Item{Path: "http_api.raw_api.allow_update", Kind: BoolOff, Default: "off", Env: none},
+		// SRS 5 and later keep these two off, whatever is set; srsd offers what they were in SRS 3.
+		Item{Path: "http_api.raw_api.allow_query", Kind: BoolOff, Default: "off",
+			Env: []string{"SRSD_HTTP_API_RAW_API_ALLOW_QUERY"}},
+		Item{Path: "http_api.raw_api.allow_update", Kind: BoolOff, Default: "off",
+			Env: []string{"SRSD_HTTP_API_RAW_API_ALLOW_UPDATE"}},
 		Item{Path: "http_api.auth", Kind: Block},
 		Item{Path: "http_api.auth.enabled", Kind: BoolOff, Default: "off", Reload: Live},
 		Item{Path: "http_api.auth.username", Kind: String, Reload: Live},
