@@ -23,7 +23,6 @@ type keyServer struct {
 }
 
 func newKeyServer(t *testing.T, keys ...jose.JSONWebKey) *keyServer {
-	leaked(t)
 	k := &keyServer{}
 	k.serve(keys...)
 	k.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -12,14 +12,17 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/srsgo/srs/stream/streamtest"
 )
+
+func TestMain(m *testing.M) { streamtest.Main(m) }
 
 const (
 	secret  = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -134,20 +137,4 @@ func check(t testing.TB, what string, err, want error, credential string) {
 			t.Errorf("%s: the error has the credential: %v", what, err)
 		}
 	}
-}
-
-// leaked fails a test that leaves goroutines of the package behind.
-func leaked(t *testing.T) {
-	t.Cleanup(func() {
-		buf := make([]byte, 1<<20)
-		for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-			all := string(buf[:runtime.Stack(buf, true)])
-			if !strings.Contains(all, "token.(*remoteSet)") {
-				return
-			}
-			if time.Now().After(end) {
-				t.Fatalf("goroutines left behind:\n%s", all)
-			}
-		}
-	})
 }
