@@ -18,6 +18,7 @@ import (
 	"github.com/srsgo/srs/cmd/srsd/internal/daemon"
 	"github.com/srsgo/srs/cmd/srsd/internal/demo"
 	"github.com/srsgo/srs/cmd/srsd/internal/pithy"
+	"github.com/srsgo/srs/cmd/srsd/internal/raw"
 	"github.com/srsgo/srs/cmd/srsd/internal/srslog"
 	"github.com/srsgo/srs/protocol"
 	"github.com/srsgo/srs/stream"
@@ -40,9 +41,12 @@ type process struct {
 	supervisor *daemon.Supervisor
 	pidLater   string // the pid file that the process before this one still has
 
-	parent int // with asprocess
-	cfg    atomic.Pointer[apply.Config]
-	srv    *protocol.Server
+	parent  int // with asprocess
+	cfg     atomic.Pointer[apply.Config]
+	srv     *protocol.Server
+	raw     *raw.Backend
+	reloads chan struct{} // to do on the goroutine of the signals
+	changes atomic.Pointer[apply.Changes]
 }
 
 // run is the server's life. It gives the code to end with.
@@ -195,9 +199,10 @@ func (p *process) setLevel(f *conf.File) {
 func (p *process) start(f *conf.File) int {
 	r := f.Root()
 	attrs := []any{"pid", os.Getpid(), "cpus", runtime.GOMAXPROCS(0), "go", runtime.Version()}
+	id := "" // a random one
 	if !p.demo {
-		id, err := daemon.ServerID(r.String("server_id"), r.String("pid"))
-		if err != nil {
+		var err error
+		if id, err = daemon.ServerID(r.String("server_id"), r.String("pid")); err != nil {
 			p.log.Warn(err.Error())
 		}
 		attrs = append(attrs, "server", id)
@@ -212,7 +217,8 @@ func (p *process) start(f *conf.File) int {
 		return p.fail(codeOther, err)
 	}
 	sc := cfg.Server()
-	sc.Inherited = p.inherited
+	sc.Inherited, sc.ServerID = p.inherited, id
+	p.openRaw()
 	p.srv = protocol.NewServer(sc, p.modules(cfg)...)
 	p.srv.Hub().SetSettings(cfg.Settings)
 	p.cfg.Store(cfg)
@@ -224,7 +230,7 @@ func (p *process) start(f *conf.File) int {
 		return p.fail(code, err)
 	}
 	for _, l := range cfg.Server().HTTP {
-		p.log.Info("http listens", "addrs", l.Listen, "https", l.CertFile != "")
+		p.log.Info(l.Name+" listens", "addrs", l.Listen, "https", l.CertFile != "")
 	}
 	p.log.Info("the server is up")
 	p.serving()
@@ -242,7 +248,7 @@ func (p *process) warn(f *conf.File) {
 }
 
 func (p *process) modules(cfg *apply.Config) []protocol.Module {
-	list := cfg.Modules()
+	list := cfg.Modules(p.control())
 	if p.demo {
 		list = append(list, demo.New(demo.Config{Addresses: demo.AddressesOf(cfg.File().Root()), Out: os.Stdout}))
 	}
@@ -271,6 +277,8 @@ func (p *process) serve(signals <-chan os.Signal) int {
 				p.log.Info("srsd ended")
 				return 0
 			}
+		case <-p.reloads:
+			_ = p.reload(context.Background())
 		case <-orphaned:
 			p.log.Error(describe(codeOrphaned) + " : asprocess: the parent process is gone")
 			p.stop()

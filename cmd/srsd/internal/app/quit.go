@@ -14,9 +14,7 @@ func (p *process) handle(k daemon.Kind, signals <-chan os.Signal) (ended bool) {
 	root := p.cfg.Load().File().Root()
 	switch k {
 	case daemon.Reload:
-		p.tell(daemon.Reloading())
-		p.reload()
-		p.tell(daemon.IsReady)
+		_ = p.reload(context.Background())
 		return false
 	case daemon.Reopen:
 		p.reopen()

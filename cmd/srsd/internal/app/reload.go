@@ -2,9 +2,14 @@ package app
 
 import (
 	"context"
+	"errors"
+	"net/url"
 
 	"github.com/srsgo/srs/cmd/srsd/internal/apply"
 	"github.com/srsgo/srs/cmd/srsd/internal/conf"
+	"github.com/srsgo/srs/cmd/srsd/internal/daemon"
+	"github.com/srsgo/srs/cmd/srsd/internal/raw"
+	"github.com/srsgo/srs/protocol/api"
 )
 
 // reopen opens the log file anew, once a rotation moved it away.
@@ -16,45 +21,97 @@ func (p *process) reopen() {
 	p.log.Info("log file opened anew")
 }
 
+// openRaw makes what all reloads go through, whoever asks for them: a signal, the API, a changed file.
+func (p *process) openRaw() {
+	p.reloads = make(chan struct{}, 1)
+	p.raw = raw.New(raw.Config{
+		Current: func() *conf.File { return p.cfg.Load().File() },
+		Load: func() (*conf.File, error) {
+			o := p.load
+			o.Keep = p.cfg.Load().File()
+			return loadToRun(o)
+		},
+		Apply:    p.take,
+		Schedule: p.scheduleReload,
+		VhostID:  func(name string) string { return p.srv.Identity().VhostID(name) },
+		Logger:   p.log,
+	})
+}
+
+// scheduleReload has the server reload soon. One that is asked for while one waits is the same.
+func (p *process) scheduleReload() {
+	select {
+	case p.reloads <- struct{}{}:
+	default:
+	}
+}
+
 // reload takes the configuration up anew. A broken one, or one that cannot be carried out, changes
 // nothing.
-func (p *process) reload() {
-	const stays = "reload failed, the old configuration stays"
-	f, err := loadToRun(p.load)
+func (p *process) reload(ctx context.Context) error {
+	p.tell(daemon.Reloading())
+	defer p.tell(daemon.IsReady)
+	err := p.raw.Reload(ctx)
 	if err != nil {
 		logErrors(p.log, err)
-		p.log.Error(stays)
-		return
+		p.log.Error("reload failed, the old configuration stays")
 	}
+	return err
+}
+
+// take makes a configuration the one that runs, or gives an error and leaves the one there is.
+func (p *process) take(ctx context.Context, f *conf.File) error {
 	old := p.cfg.Load()
 	cfg, err := apply.New(f, p.log, old)
-	if err == nil {
-		err = p.srv.Reload(context.Background(), cfg.Server(), p.modules(cfg)...)
-	}
 	if err != nil {
-		p.log.Error(stays, "err", err)
-		return
+		return err
+	}
+	// What it takes to start does not end with the request that asked for it.
+	if err := p.srv.Reload(context.WithoutCancel(ctx), cfg.Server(), p.modules(cfg)...); err != nil {
+		return err
 	}
 	p.srv.Hub().SetSettings(cfg.Settings)
 	cfg.Commit()
 	p.cfg.Store(cfg)
 	p.setLevel(f)
 	p.warn(f)
-	for _, name := range changed(old.File(), f) {
-		p.log.Warn(name + " takes effect at the next start")
+	x := apply.NewChanges(old.File(), f)
+	p.changes.Store(&x)
+	for _, c := range x.Restart {
+		p.log.Warn(c + " takes effect at the next start")
 	}
-	p.log.Info("reloaded", "config", f.Path())
+	p.log.Info("reloaded", "config", f.Path(), "changed", len(x.Applied))
+	return nil
 }
 
-// fixed are the directives that only count at the start.
-var fixed = []string{"pid", "server_id", "daemon", "work_dir", "asprocess", "srs_log_tank", "srs_log_file", "log_format", "utc_time"}
-
-// changed lists which of them a reload has changed.
-func changed(old, now *conf.File) (names []string) {
-	for _, name := range fixed {
-		if old.Root().String(name) != now.Root().String(name) {
-			names = append(names, name)
+// control is what the API may do.
+func (p *process) control() apply.Control {
+	return apply.Control{Raw: rawAPI{p.raw}, Reload: func(ctx context.Context) (api.ReloadReport, error) {
+		if err := p.reload(ctx); err != nil {
+			return api.ReloadReport{Errors: faults(err)}, err
 		}
+		x := p.changes.Load()
+		return api.ReloadReport{Applied: x.Applied, NeedsRestart: x.Restart}, nil
+	}}
+}
+
+// faults are the lines of an error.
+func faults(err error) []string {
+	var all conf.Errors
+	if !errors.As(err, &all) {
+		return []string{err.Error()}
 	}
-	return names
+	list := make([]string, len(all))
+	for i, e := range all {
+		list[i] = e.Error()
+	}
+	return list
+}
+
+// rawAPI is the RAW API as package api takes it.
+type rawAPI struct{ *raw.Backend }
+
+func (r rawAPI) Call(ctx context.Context, q url.Values) (any, int) {
+	body, code := r.Backend.Call(ctx, q)
+	return body, code
 }

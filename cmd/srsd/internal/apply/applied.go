@@ -16,13 +16,18 @@ var applied = []string{
 	"grace_start_wait", "grace_final_wait", "force_grace_quit", "is_full",
 
 	// The server and its modules: server.go.
-	"listen", "chunk_size", "max_connections",
+	"listen", "chunk_size", "max_connections", "rtmp_proxies",
 	"rtmps.enabled", "rtmps.listen", "rtmps.key", "rtmps.cert",
-	"http_server.enabled", "http_server.listen", "http_server.crossdomain",
+	"http_server.enabled", "http_server.listen", "http_server.crossdomain", "http_server.trusted_proxies", "http_api.trusted_proxies",
 	"http_server.https.enabled", "http_server.https.listen", "http_server.https.key", "http_server.https.cert",
 	"http_api.enabled", "http_api.listen",
 	"http_api.https.enabled", "http_api.https.listen", "http_api.https.key", "http_api.https.cert",
-	"exporter.enabled", "exporter.listen",
+	"http_api.auth.enabled", "http_api.auth.username", "http_api.auth.password", "http_api.auth.anonymous",
+	"http_api.auth.token", "http_api.auth.jwt.secret", "http_api.auth.jwt.public_key", "http_api.auth.jwt.jwks",
+	"http_api.auth.jwt.issuer", "http_api.auth.jwt.audience", "http_api.pprof", "http_api.events",
+	"http_api.raw_api.enabled", "http_api.raw_api.allow_reload", "http_api.raw_api.allow_query", "http_api.raw_api.allow_update",
+	"exporter.enabled", "exporter.listen", "exporter.label", "exporter.tag", "exporter.streams",
+	"stats.enabled", "stats.disk",
 	"stream_caster.enabled", "stream_caster.caster", "stream_caster.listen", "stream_caster.output",
 
 	// The vhosts: vhost.go.
@@ -33,9 +38,21 @@ var applied = []string{
 	"vhost.play.send_min_interval", "vhost.play.reduce_sequence_header",
 	"vhost.publish.mr", "vhost.publish.mr_latency", "vhost.publish.firstpkt_timeout",
 	"vhost.publish.normal_timeout", "vhost.publish.kickoff_for_idle",
+	"vhost.refer.enabled", "vhost.refer.all", "vhost.refer.publish", "vhost.refer.play",
+	"vhost.security.enabled", "vhost.security.allow", "vhost.security.deny",
+	"vhost.security.signed_url.enabled", "vhost.security.signed_url.key", "vhost.security.signed_url.require_ip",
+	"vhost.security.jwt.enabled", "vhost.security.jwt.secret", "vhost.security.jwt.public_key",
+	"vhost.security.jwt.jwks", "vhost.security.jwt.param",
+	"vhost.http_hooks.enabled", "vhost.http_hooks.on_connect", "vhost.http_hooks.on_close",
+	"vhost.http_hooks.on_publish", "vhost.http_hooks.on_unpublish", "vhost.http_hooks.on_play", "vhost.http_hooks.on_stop",
+	"vhost.http_hooks.timeout", "vhost.http_hooks.on_error", "vhost.http_hooks.verify_tls",
 	"vhost.http_remux.enabled", "vhost.http_remux.mount", "vhost.http_remux.drop_if_not_match",
 	"vhost.http_remux.has_audio", "vhost.http_remux.has_video", "vhost.http_remux.guess_has_av",
 }
+
+// limited are the directives of a block of limits, which the server and each vhost have.
+var limited = []string{"connections", "publishers", "players", "bitrate",
+	"connections_per_ip", "publishers_per_ip", "players_per_ip", "players_per_stream"}
 
 // casters are the kinds of stream_caster that work.
 var casters = []string{"flv"}
@@ -44,6 +61,9 @@ var casters = []string{"flv"}
 func Applied(u conf.Use) bool {
 	if strings.HasPrefix(u.Path, "stream_caster.") && !slices.Contains(casters, u.Caster) {
 		return false
+	}
+	if _, name, ok := strings.Cut(u.Path, "limits."); ok {
+		return slices.Contains(limited, name)
 	}
 	return slices.Contains(applied, u.Path)
 }

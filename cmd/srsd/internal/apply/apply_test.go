@@ -3,6 +3,7 @@ package apply
 import (
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -144,16 +145,17 @@ func TestServer(t *testing.T) {
 		https { enabled on; listen 444; key k; cert c; } }`)
 	s := c.Server()
 	require.Equal(t, 100, s.MaxConns)
+	local := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	require.Equal(t, []protocol.HTTPListener{
-		{Name: "http", Listen: []string{"127.0.0.1:81"}, NoCORS: true},
-		{Name: "http", Listen: []string{":444"}, NoCORS: true, CertFile: "c", KeyFile: "k"},
+		{Name: "http", Listen: []string{"127.0.0.1:81"}, NoCORS: true, Forwarded: local},
+		{Name: "http", Listen: []string{":444"}, NoCORS: true, CertFile: "c", KeyFile: "k", Forwarded: local},
 	}, s.HTTP)
 	require.Empty(t, newConfig(t, "").Server().HTTP)
 	require.Equal(t, []protocol.HTTPListener{
 		{Name: "api", Listen: []string{":1985"}},
 		{Name: "api", Listen: []string{":1990"}, CertFile: "c", KeyFile: "k"},
 		{Name: "exporter", Listen: []string{":9972"}},
-	}, newConfig(t, `http_api { enabled on; https { enabled on; key k; cert c; } } exporter { enabled on; }`).Server().HTTP)
+	}, newConfig(t, `http_api { enabled on; trusted_proxies none; https { enabled on; key k; cert c; } } exporter { enabled on; }`).Server().HTTP)
 	require.Equal(t, []string{":1935"}, c.rtmp().Listen)
 
 	var names []string
@@ -182,7 +184,7 @@ func TestCasters(t *testing.T) {
 	require.Equal(t, flv.Ingest{Listen: []string{":8936"}, Output: "rtmp://127.0.0.1/[app]/[stream]"}, list[0].Ingest)
 	require.Equal(t, flv.Ingest{Listen: []string{":8938"}}, list[1].Ingest)
 	require.False(t, list[1].Vhost("__defaultVhost__").Enabled)
-	require.Len(t, c.Modules(), 3)
+	require.Len(t, c.Modules(Control{}), 5)
 }
 
 func TestCertificateErrors(t *testing.T) {

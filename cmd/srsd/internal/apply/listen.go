@@ -15,6 +15,10 @@ func httpListeners(r *conf.Scope) []protocol.HTTPListener {
 	}
 	for i := range list {
 		list[i].NoCORS = !r.Bool("http_server.crossdomain")
+		list[i].Forwarded = r.Networks("http_server.trusted_proxies")
+		if list[i].Name != "http" {
+			list[i].Forwarded = r.Networks("http_api.trusted_proxies")
+		}
 	}
 	return list
 }

@@ -13,6 +13,10 @@ import (
 	"github.com/srsgo/srs/flv"
 	"github.com/srsgo/srs/protocol"
 	"github.com/srsgo/srs/protocol/amf"
+	"github.com/srsgo/srs/protocol/api"
+	"github.com/srsgo/srs/protocol/gate"
+	"github.com/srsgo/srs/protocol/hook"
+	"github.com/srsgo/srs/protocol/token"
 	"github.com/srsgo/srs/rtmp"
 	"github.com/srsgo/srs/stream"
 )
@@ -25,6 +29,9 @@ type Config struct {
 	file   *conf.File
 	vhosts map[string]vhost // those that are enabled
 	server protocol.Config
+
+	api      *api.Config     // nil without it
+	throttle *token.Throttle // of all that guess credentials of streams, before and after a reload
 
 	tls  *tls.Config            // of RTMPS; nil without it
 	pair *protocol.CertReloader // likewise
@@ -42,22 +49,32 @@ func (c *certificate) get(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
 }
 
 // New maps a configuration. old is the one that a reload replaces, nil for none. The error is a
-// certificate that cannot be read.
+// certificate, a key or a rule that cannot be read.
 func New(f *conf.File, logger *slog.Logger, old *Config) (*Config, error) {
 	c := &Config{file: f, vhosts: map[string]vhost{}, live: &certificate{}}
 	if old != nil {
-		c.live = old.live
+		c.live, c.throttle = old.live, old.throttle
+	} else {
+		c.throttle = token.NewThrottle(token.ThrottleConfig{})
 	}
 	set := protocol.VhostSet{}
 	for _, v := range f.Vhosts() {
 		set[v.Name] = v.Enabled
-		if v.Enabled {
-			c.vhosts[v.Name] = readVhost(v)
+		if !v.Enabled {
+			continue
+		}
+		var err error
+		if c.vhosts[v.Name], err = c.readVhost(v); err != nil {
+			return nil, err
 		}
 	}
 	r := f.Root()
 	c.server = protocol.Config{
 		Logger: logger, Vhosts: set, HTTP: httpListeners(r), ServerName: cli.Signature, MaxConns: r.Int("max_connections"),
+	}
+	var err error
+	if c.api, err = readAPI(r); err != nil {
+		return nil, err
 	}
 	if r.Bool("rtmps.enabled") {
 		pair, err := protocol.NewCertReloader(r.String("rtmps.cert"), r.String("rtmps.key"), logger)
@@ -98,10 +115,15 @@ func (c *Config) Settings(k stream.Key) (stream.Settings, error) {
 func (c *Config) Pithy(name string) Pithy { return c.vhosts[name].pithy }
 
 // Modules makes the modules, for a start or a reload.
-func (c *Config) Modules() []protocol.Module {
-	list := []protocol.Module{rtmp.New(c.rtmp())}
+func (c *Config) Modules(x Control) []protocol.Module {
+	// In this order sessions are asked, and the other way round the modules shut down.
+	list := []protocol.Module{gate.New(c.gates()), hook.New(c.hooks()), rtmp.New(c.rtmp())}
 	for _, f := range c.flv() {
 		list = append(list, flv.New(f))
+	}
+	if c.api != nil {
+		c.api.Raw, c.api.Reload = x.Raw, x.Reload
+		list = append(list, api.New(*c.api))
 	}
 	return list
 }
@@ -111,6 +133,7 @@ func (c *Config) rtmp() rtmp.Config {
 	x := rtmp.Config{
 		Listen:    append([]string{}, r.Addrs("listen")...), // not nil: without a value there is no port
 		ChunkSize: r.Int("chunk_size"),
+		Proxies:   r.Networks("rtmp_proxies"),
 		Vhost:     func(name string) rtmp.Vhost { return c.vhosts[name].rtmp },
 		// In the order of SRS, as some clients show them so.
 		ServerInfo: []amf.Field{

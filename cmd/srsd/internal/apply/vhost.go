@@ -6,6 +6,8 @@ import (
 
 	"github.com/srsgo/srs/cmd/srsd/internal/conf"
 	"github.com/srsgo/srs/flv"
+	"github.com/srsgo/srs/protocol/gate"
+	"github.com/srsgo/srs/protocol/hook"
 	"github.com/srsgo/srs/rtmp"
 	"github.com/srsgo/srs/stream"
 )
@@ -15,6 +17,8 @@ type vhost struct {
 	settings stream.Settings
 	rtmp     rtmp.Vhost
 	remux    flv.Remux
+	gate     gate.Vhost
+	hook     hook.Vhost
 	pithy    Pithy
 }
 
@@ -27,8 +31,12 @@ type Pithy struct {
 	FirstPacket, NextPacket time.Duration // firstpkt_timeout, normal_timeout
 }
 
-func readVhost(v *conf.Vhost) vhost {
-	return vhost{settings: settings(v.Scope), rtmp: rtmpVhost(v.Scope), remux: remux(v.Scope), pithy: pithy(v.Scope)}
+func (c *Config) readVhost(v *conf.Vhost) (vhost, error) {
+	g, err := c.gateVhost(v.Scope)
+	return vhost{
+		settings: settings(v.Scope), rtmp: rtmpVhost(v.Scope), remux: remux(v.Scope),
+		gate: g, hook: hookVhost(v.Scope), pithy: pithy(v.Scope),
+	}, err
 }
 
 // settings are those of a vhost's streams. Where SRS has one fixed answer and the library finds one

@@ -386,10 +386,10 @@ LIMITS
 [http_api: L env]
 pprof bool off
 events bool on
-trusted_proxies nets PRIVATE
+trusted_proxies nets LOOPBACK
 [http_api.auth: L env]
 token list
-anonymous bool off
+anonymous bool on
 [http_api.auth.jwt: L env]
 secret list
 public_key list
@@ -397,7 +397,7 @@ jwks word
 issuer word
 audience word
 [http_server: L env]
-trusted_proxies nets PRIVATE
+trusted_proxies nets LOOPBACK
 [exporter: L env]
 streams int 1000 streams
 [vhost.http_hooks: L env]
@@ -463,8 +463,8 @@ func readReference(text string) (rows []referenceRow, blocks []string) {
 		if r.kind == "free" {
 			r.env = ""
 		}
-		if r.def == "PRIVATE" {
-			r.def = "127.0.0.0/8 ::1/128 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7"
+		if r.def == "LOOPBACK" {
+			r.def = "127.0.0.0/8 ::1/128"
 		}
 		rows = append(rows, r)
 	}

@@ -3,8 +3,9 @@ package conf
 // The rows of this file are srsd's own: what SRS does not have. Their names follow its style, and
 // their defaults make srsd do what SRS does.
 
-// private are the networks from which a proxy is believed what it says of its clients' addresses.
-const private = "127.0.0.0/8 ::1/128 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7"
+// loopback are the networks from which a proxy is believed what it says of its clients' addresses. SRS
+// believes everybody, which would let anybody pass the lists of allowed addresses.
+const loopback = "127.0.0.0/8 ::1/128"
 
 // count bounds a number that cannot be negative.
 var count = &Limits{0, 1 << 31, Refuse}
@@ -24,7 +25,8 @@ func ownRows() []Item {
 		Item{Path: "rtmp_proxies", Kind: Networks},
 		// Beside Basic auth: bearer tokens, and JWTs signed with a secret or a key of a file or a JWKS.
 		Item{Path: "http_api.auth.token", Kind: List, Secret: true},
-		Item{Path: "http_api.auth.anonymous", Kind: BoolOff, Default: "off"},
+		// Whether an API without any credential answers other machines, as that of SRS does.
+		Item{Path: "http_api.auth.anonymous", Kind: BoolOn, Default: "on"},
 		Item{Path: "http_api.auth.jwt", Kind: Block},
 		Item{Path: "http_api.auth.jwt.secret", Kind: List, Secret: true},
 		Item{Path: "http_api.auth.jwt.public_key", Kind: List},
@@ -34,8 +36,8 @@ func ownRows() []Item {
 		Item{Path: "http_api.pprof", Kind: BoolOff, Default: "off"},
 		Item{Path: "http_api.events", Kind: BoolOn, Default: "on"},
 		// Whose X-Forwarded-For is believed.
-		Item{Path: "http_api.trusted_proxies", Kind: Networks, Default: private},
-		Item{Path: "http_server.trusted_proxies", Kind: Networks, Default: private},
+		Item{Path: "http_api.trusted_proxies", Kind: Networks, Default: loopback},
+		Item{Path: "http_server.trusted_proxies", Kind: Networks, Default: loopback},
 		// How many streams have metrics of their own.
 		Item{Path: "exporter.streams", Kind: Int, Default: "1000", Unit: "streams", Limits: count},
 	), limitRows("")...)...)

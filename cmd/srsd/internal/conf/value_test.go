@@ -125,7 +125,7 @@ func TestNetworks(t *testing.T) {
 		return strings.Trim(fmt.Sprint(f.Root().Networks(path)), "[]")
 	}
 	f := mustLoad(t, base)
-	require.Equal(t, private, networks(f, "http_api.trusted_proxies"))
+	require.Equal(t, loopback, networks(f, "http_api.trusted_proxies"))
 	require.Empty(t, networks(f, "rtmp_proxies"))
 	f = mustLoad(t, base+"http_api { trusted_proxies none; } http_server { trusted_proxies 192.0.2.7/24 2001:db8::1; }", "SRS_RTMP_PROXIES=::1 10.0.0.1")
 	require.Empty(t, networks(f, "http_api.trusted_proxies"))
