@@ -8,7 +8,9 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"flag"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,6 +36,7 @@ var update = flag.Bool("update", false, "write testdata anew")
 var tests = map[string]func(t *testing.T, program string){
 	"smallest":     smallest,
 	"authgate":     authgate,
+	"signedurl":    signedurl,
 	"publishfile":  publishfile,
 	"pullremote":   pullremote,
 	"customsink":   customsink,
@@ -94,6 +97,46 @@ func authgate(t *testing.T, program string) {
 	publish(t, url+"?token=secret", clip)
 	streamtest.Equal(t, rounds(t, clip), playRTMP(t, url, time.Second), late)
 	streamtest.Equal(t, rounds(t, clip), playFLV(t, "http://"+httpAddr+"/live/livestream.flv", time.Second), late)
+}
+
+// Who has a good URL plays, over HTTP-FLV and RTMP; who has none, an expired one, one of another
+// stream or one that was tampered with is told so.
+func signedurl(t *testing.T, program string) {
+	rtmpAddr, httpAddr := freeAddr(t), freeAddr(t)
+	out := start(t, program, "-key", "planted", "-rtmp", rtmpAddr, "-http", httpAddr)
+	rtmpURL, httpURL := "rtmp://"+rtmpAddr+"/live/livestream", "http://"+httpAddr+"/live/livestream.flv"
+	clip := streamtest.H264AAC()
+	publish(t, rtmpURL, clip)
+	sign := func(path, valid string) string {
+		query, err := exec.CommandContext(bounded(t), program, "-key", "planted", "-sign", path, "-for", valid).Output()
+		require.NoError(t, err)
+		return "?" + strings.TrimSpace(string(query))
+	}
+
+	good := sign("/live/livestream", "1h")
+	streamtest.Equal(t, rounds(t, clip), playFLV(t, httpURL+good, time.Second), late)
+	streamtest.Equal(t, rounds(t, clip), playRTMP(t, rtmpURL+good, time.Second), late)
+
+	tampered := []byte(good)
+	tampered[strings.Index(good, "=")+1]++
+	for query, answer := range map[string]string{
+		"":                             "A token is needed.",
+		sign("/live/livestream", "0s"): "The token is expired.",
+		sign("/live/other", "1h"):      "The token is not valid.",
+		string(tampered):               "The token is not valid.",
+	} {
+		res, err := http.Get(httpURL + query)
+		require.NoError(t, err)
+		body, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		require.NoError(t, err)
+		require.Equal(t, http.StatusForbidden, res.StatusCode, "%q", query)
+		require.Equal(t, answer, string(body), "%q", query)
+		_, err = rtmp.DialPlay(bounded(t), rtmpURL+query, nil)
+		require.ErrorContains(t, err, answer, "%q", query)
+	}
+	eventually(t, "the log tells of a refusal", func() bool { return strings.Contains(out.String(), "token: wrong signature") })
+	require.NotContains(t, out.String(), "planted")
 }
 
 const clipFile = "publishfile/testdata/clip.flv"
