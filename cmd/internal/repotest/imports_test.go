@@ -190,14 +190,16 @@ func list(t *testing.T, goos string, packages ...string) (byPath map[string]pkg)
 // whatever they import: no WebRTC, SRT, S3 or Redis comes with RTMP and HTTP-FLV. On every system,
 // since an edge may hide in a file for one.
 func TestLinked(t *testing.T) {
+	const jose = "github.com/go-jose/go-jose/v4" // of the gates
 	gobwas := []string{"github.com/gobwas/ws", "github.com/gobwas/httphead", "github.com/gobwas/pool"}
 	for _, x := range []struct {
 		packages []string
 		modules  []string // beside this one
 	}{
 		{[]string{"stream", "protocol"}, nil},
-		{[]string{"stream", "protocol", "rtmp", "flv", "examples/..."},
-			append([]string{"github.com/bluenviron/mediacommon/v2"}, gobwas...)},
+		{[]string{"stream", "protocol", "rtmp", "flv"}, append([]string{"github.com/bluenviron/mediacommon/v2"}, gobwas...)},
+		{[]string{"protocol/gate"}, []string{jose}},
+		{[]string{"examples/..."}, append([]string{"github.com/bluenviron/mediacommon/v2", jose}, gobwas...)},
 	} {
 		for _, goos := range []string{"linux", "darwin", "windows"} {
 			var from []string
