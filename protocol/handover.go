@@ -23,8 +23,9 @@ import (
 // killed, the error has what it said, and the server runs on as before.
 //
 // cmd must not have files of its own (ExtraFiles); its Env is added to, or else that of
-// this process. HandOver does not wait for the end of a successor that serves. Sockets at
-// port 0 are handed over and find nobody who asks for them.
+// this process. HandOver does not wait for the end of a successor that serves: cmd.Process
+// is that, for who wants to. Sockets at port 0 are handed over and find nobody who asks
+// for them.
 //
 // Datagram sockets too are read by both until Shutdown, each datagram by one of the two;
 // from then on by the successor alone, which knows nothing of the sessions that the old
@@ -73,7 +74,7 @@ func awaitSuccessor(ctx context.Context, cmd *exec.Cmd, answer *os.File) error {
 	defer stop()
 	b, err := io.ReadAll(io.LimitReader(answer, maxAnswer))
 	if err == nil && string(b) == readyWord {
-		return cmd.Process.Release()
+		return nil
 	}
 	said := strings.TrimSpace(string(b))
 	switch {

@@ -42,23 +42,14 @@ type server struct {
 	dir        string
 	rtmp, http int
 	ended      chan struct{}
-	mu         sync.Mutex
-	stdout     strings.Builder
-}
-
-// Write takes the program's output.
-func (s *server) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.stdout.Write(b)
+	stdout     string // a file, since a process that takes its place has it too
 }
 
 // output is what it wrote up to now: the console, and the log file.
 func (s *server) output() string {
+	out, _ := os.ReadFile(s.stdout)
 	log, _ := os.ReadFile(filepath.Join(s.dir, "srs.log"))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.stdout.String() + string(log)
+	return string(out) + string(log)
 }
 
 const basic = `listen 127.0.0.1:RTMP; max_connections 100; daemon off; work_dir ./;
@@ -84,19 +75,28 @@ func launch(t *testing.T, text string, env []string, args ...string) *server {
 	for i := range env {
 		env[i] = strings.NewReplacer("=RTMP", fmt.Sprintf("=127.0.0.1:%d", s.rtmp), "=HTTP", fmt.Sprintf("=127.0.0.1:%d", s.http)).Replace(env[i])
 	}
-	s.cmd = program(s.dir, env, args...)
-	s.cmd.Stdout, s.cmd.Stderr = s, s
-	require.NoError(t, s.cmd.Start())
+	s.run(program(s.dir, env, args...))
+	return s
+}
+
+// run starts a program that is, or becomes, srsd.
+func (s *server) run(cmd *exec.Cmd) {
+	s.t.Helper()
+	out, err := os.Create(filepath.Join(s.t.TempDir(), "stdout"))
+	require.NoError(s.t, err)
+	defer out.Close()
+	s.stdout = out.Name()
+	s.cmd, cmd.Stdout, cmd.Stderr = cmd, out, out
+	require.NoError(s.t, s.cmd.Start())
 	go func() { _ = s.cmd.Wait(); close(s.ended) }()
-	t.Cleanup(func() {
+	s.t.Cleanup(func() {
 		_ = s.cmd.Process.Kill()
 		<-s.ended
-		if t.Failed() {
-			t.Log(s.output())
+		if s.t.Failed() {
+			s.t.Log(s.output())
 		}
 	})
 	s.await("the server is up")
-	return s
 }
 
 // await waits for a text in the output.
