@@ -18,8 +18,9 @@
 // data=app/stream, which it puts on or takes off the vhost's dvr_apply.
 //
 // What is updated is in force at once, and written into the file in which it stands, of which all else
-// stays as it is, unless persist=off. The next update that is to be written writes that, too. Without
-// a file, in the environment-only mode, nothing is written.
+// stays as it is, unless persist=off. The next update that is to be written writes that, too, and a
+// reload before it undoes it. Nothing is written in the environment-only mode, which has no file; there
+// SRSD_HTTP_API_RAW_API_ALLOW_QUERY and SRSD_HTTP_API_RAW_API_ALLOW_UPDATE allow what they are named after.
 //
 // An answer has one of SRS's codes: 0, 1060 for an unknown rpc, 1061 for what is not enabled, 1062 for an
 // unknown scope or action, or one that is not possible as things are, 1063 for a bad value, and 1059 if the
