@@ -21,6 +21,7 @@ const (
 	ShowVersion
 	ShowSignature
 	Test // -t: check the configuration and end
+	Dump // -T: as Test, and print the configuration in force
 	Run
 	Demo // run without a configuration and publish the built-in clip
 )
@@ -59,7 +60,11 @@ func Parse(args []string) (Options, error) {
 				o.Action = ShowSignature
 				return o, nil
 			case 't':
-				o.Action = Test
+				if o.Action != Dump {
+					o.Action = Test
+				}
+			case 'T':
+				o.Action = Dump
 			case 'e':
 				o.EnvOnly = true
 				o.atLeast(Run)
@@ -88,12 +93,14 @@ func (o *Options) atLeast(a Action) {
 func WriteHelp(w io.Writer) {
 	fmt.Fprint(w, `srsd/`+Version+`, a streaming server that runs on the configuration of SRS
 
-Usage: srsd <-c FILE | -e | -demo> | -t [-c FILE] | -h | -v | -g
+Usage: srsd <-c FILE | -e | -demo> | -t [-c FILE] | -T [-c FILE] | -h | -v | -g
 
 Options:
    -c FILE      The configuration, in the format of srs.conf. Default: conf/srs.conf
    -e           No file: the configuration is the environment, SRS_*
    -t           Test the configuration, say which directives are applied, and exit
+   -T           As -t, and print the configuration in force as a file that can be
+                read again, with ****** for each secret
    -demo        No configuration: publish a built-in clip as live/livestream and
                 print where it plays
    -v, -V       Print the version and exit

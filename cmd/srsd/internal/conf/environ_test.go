@@ -1,6 +1,8 @@
 package conf
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -101,4 +103,62 @@ func TestUnknownEnv(t *testing.T) {
 		"SRS_DEVICE_IP=1", "SRS_REGION=x", "SRS_HTTP_API_ENABLE=", "PATH=/bin")))
 	require.Equal(t, "SRS_HTTP_API_ENABLE: unknown variable, did you mean SRS_HTTP_API_ENABLED?\n",
 		lines(mustLoad(t, base, "SRS_HTTP_API_ENABLE=on")))
+}
+
+// In the environment-only mode each directive that has variables is set by each of them, in every
+// vhost, and what has none is left alone by what would be its variable.
+func TestEnvOnlyOfAll(t *testing.T) {
+	words := map[Kind]string{BoolOff: "on", BoolOn: "off", Int: "1", Float: "2.5", String: "y234567890", List: "y z",
+		Addr: "17", AddrList: "17 18", Networks: "192.0.2.1 ::1"}
+	first, err := Load(envOnly())
+	require.NoError(t, err)
+	for _, it := range Schema() {
+		if it.Kind <= Free {
+			continue
+		}
+		word := words[it.Kind]
+		switch {
+		case it.Enum != nil:
+			word = it.Enum[len(it.Enum)-1]
+		case it.Limits != nil:
+			word = fmt.Sprintf("%.0f", it.Limits.Max)
+		}
+		names := it.Env
+		if len(names) == 0 {
+			names = []string{"SRS_" + strings.ToUpper(strings.ReplaceAll(it.Path, ".", "_"))}
+		}
+		for _, name := range names {
+			if it.Path == "srs_log_tank" {
+				word = "file"
+			}
+			o := envOnly(name + "=" + word)
+			// What HTTPS and asprocess need.
+			o.Environ = append(o.Environ, "SRS_HTTP_API_ENABLED=on", "SRS_HTTP_SERVER_ENABLED=on", "SRS_DAEMON=off",
+				"SRS_VHOST_SECURITY_JWT_JWKS=x", "SRS_VHOST_SECURITY_SIGNED_URL_KEY=x")
+			f, err := Load(o)
+			require.NoError(t, err, name)
+			if len(it.Env) == 0 {
+				for _, c := range Diff(first, f) {
+					require.NotEqual(t, it.Path, c.Directive)
+				}
+				continue
+			}
+			s, path := f.Root(), it.Path
+			if rest, ok := strings.CutPrefix(path, "vhost."); ok {
+				s, path = f.Vhosts()[0].Scope, rest
+			}
+			if it.Kind.several() {
+				require.Equal(t, strings.Fields(word), s.List(path), name)
+				continue
+			}
+			require.Equal(t, word, s.String(path), name)
+		}
+	}
+}
+
+// envOnly are the options of -e, on a known machine.
+func envOnly(env ...string) Options {
+	o := testOptions("")
+	o.EnvOnly, o.Environ = true, env
+	return o
 }
