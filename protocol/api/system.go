@@ -180,6 +180,14 @@ func (m *Module) hubStats() stream.HubStats {
 	return m.hub.get(summaryEvery, func(stream.HubStats) stream.HubStats { return m.host.Hub.Stats() })
 }
 
+// Summaries gives what /api/v1/summaries has as data, for the JSON of others; nil before the start.
+func (m *Module) Summaries() any {
+	if m.host == nil {
+		return nil
+	}
+	return m.summarize()
+}
+
 func (m *Module) summarize() summary {
 	now, hub := time.Now(), m.hubStats()
 	s := &m.system

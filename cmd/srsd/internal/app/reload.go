@@ -86,13 +86,23 @@ func (p *process) take(ctx context.Context, f *conf.File) error {
 
 // control is what the API may do.
 func (p *process) control() apply.Control {
-	return apply.Control{Raw: rawAPI{p.raw}, Reload: func(ctx context.Context) (api.ReloadReport, error) {
+	return apply.Control{Raw: rawAPI{p.raw}, Summaries: p.summaries, Reload: func(ctx context.Context) (api.ReloadReport, error) {
 		if err := p.reload(ctx); err != nil {
 			return api.ReloadReport{Errors: faults(err)}, err
 		}
 		x := p.changes.Load()
 		return api.ReloadReport{Applied: x.Applied, NeedsRestart: x.Restart}, nil
 	}}
+}
+
+// summaries asks the API's module that runs.
+func (p *process) summaries() any {
+	for _, m := range p.srv.Modules() {
+		if a, ok := m.(*api.Module); ok {
+			return a.Summaries()
+		}
+	}
+	return nil
 }
 
 // faults are the lines of an error.

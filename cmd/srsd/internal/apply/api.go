@@ -12,16 +12,18 @@ import (
 type Control struct {
 	Raw    api.Raw
 	Reload func(context.Context) (api.ReloadReport, error)
+	// Summaries is what the API has of the process, for the heartbeat.
+	Summaries func() any
 }
 
 // credentials tells how the API is closed, and opened, in the words of a configuration.
 const credentials = "set http_api { auth { enabled on; username NAME; password SECRET; } }, or auth { token SECRET; }; " +
 	"without any, auth { anonymous off; } closes it to other machines"
 
-// readAPI reads what the HTTP API is to do; nil if it is off. It also has the exporter's metrics, and is
-// there for them alone if http_api is off.
+// readAPI reads what the HTTP API is to do; nil if it is off. It also has the exporter's metrics and the
+// heartbeat's figures, and is there for them alone if http_api is off.
 func readAPI(r *conf.Scope) (*api.Config, error) {
-	if !r.Bool("http_api.enabled") && !r.Bool("exporter.enabled") {
+	if !r.Bool("http_api.enabled") && !r.Bool("exporter.enabled") && !r.Bool("heartbeat.summaries") {
 		return nil, nil
 	}
 	auth, err := auth(r)

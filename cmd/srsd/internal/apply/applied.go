@@ -27,7 +27,8 @@ var applied = []string{
 	"http_api.auth.jwt.issuer", "http_api.auth.jwt.audience", "http_api.pprof", "http_api.events",
 	"http_api.raw_api.enabled", "http_api.raw_api.allow_reload", "http_api.raw_api.allow_query", "http_api.raw_api.allow_update",
 	"exporter.enabled", "exporter.listen", "exporter.label", "exporter.tag", "exporter.streams",
-	"stats.enabled", "stats.disk",
+	"stats.enabled", "stats.disk", "stats.network",
+	"heartbeat.enabled", "heartbeat.interval", "heartbeat.url", "heartbeat.device_id", "heartbeat.summaries", "heartbeat.ports",
 	"stream_caster.enabled", "stream_caster.caster", "stream_caster.listen", "stream_caster.output",
 
 	// The vhosts: vhost.go.

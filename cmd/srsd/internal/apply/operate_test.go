@@ -87,6 +87,21 @@ func TestAPI(t *testing.T) {
 	require.False(t, newConfig(t, `http_api { enabled on; auth { anonymous off; } }`).api.Auth.Anonymous)
 }
 
+func TestHeartbeat(t *testing.T) {
+	require.Nil(t, newConfig(t, "").heartbeat(nil))
+	c := newConfig(t, `http_server { enabled on; } http_api { enabled on; listen 127.0.0.1:1985; } stats { network 0; }
+		heartbeat { enabled on; interval 9; url http://a/b; device_id d; summaries on; ports on; }`, "SRS_DEVICE_IP=192.0.2.9")
+	h := c.heartbeat(func() any { return 1 })
+	require.Equal(t, 1, h.Summaries())
+	require.Equal(t, hook.Ports{RTMP: []string{"1935"}, HTTP: []string{"8080"}, API: []string{"127.0.0.1:1985"}}, h.Ports())
+	require.Equal(t, []any{"http://a/b", 9 * time.Second, "d", "192.0.2.9"}, []any{h.URL, h.Interval, h.DeviceID, h.IP})
+	h = newConfig(t, `heartbeat { enabled on; }`).heartbeat(nil)
+	require.Equal(t, []any{hook.DefaultHeartbeat, 10 * time.Second, conf.LocalIPs()[0].String()}, []any{h.URL, h.Interval, h.IP})
+	require.Nil(t, h.Summaries)
+	require.Nil(t, h.Ports)
+	require.NotNil(t, newConfig(t, `heartbeat { enabled on; summaries on; }`).api)
+}
+
 // TestOperateErrors: what only shows when keys and rules are read names its place, and no secret.
 func TestOperateErrors(t *testing.T) {
 	bad := filepath.Join(t.TempDir(), "bad.pem")

@@ -125,6 +125,9 @@ func (c *Config) Modules(x Control) []protocol.Module {
 		c.api.Raw, c.api.Reload = x.Raw, x.Reload
 		list = append(list, api.New(*c.api))
 	}
+	if h := c.heartbeat(x.Summaries); h != nil {
+		list = append(list, hook.NewHeartbeat(*h))
+	}
 	return list
 }
 
