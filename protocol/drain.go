@@ -16,7 +16,7 @@ type Drainer interface {
 
 // drainLook is how often a drain looks for players that wait in vain. Those whose stream
 // has had no publisher for one to two of these are ended.
-const drainLook = 250 * time.Millisecond
+const drainLook = 100 * time.Millisecond
 
 // endWaiting ends players whose stream nobody publishes, until ctx ends: a publisher that
 // comes back does so at another server, and the players should go there too.

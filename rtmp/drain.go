@@ -3,31 +3,18 @@ package rtmp
 import (
 	"github.com/srsgo/srs/protocol"
 	"github.com/srsgo/srs/protocol/amf"
-	"github.com/srsgo/srs/stream"
 )
 
-// Drain asks clients that know Enhanced RTMP to connect anew: publishers, and players
-// whose publisher does so too or is not there. The players of other publishers would find
-// nothing at the new place; they are asked when their stream ends.
+// Drain asks clients that know Enhanced RTMP to connect anew, except players: they would
+// wait at the new place until their publisher is there. They are asked when it has left
+// this one.
 func (m *Module) Drain() {
 	m.draining.Store(true)
 	m.log().Info("rtmp drains", "connections", m.acceptor.Len())
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	asked := map[*stream.Conn]bool{}
 	for c := range m.conns {
 		if c.player.Load() == nil {
-			if ses := c.requestReconnect(); ses != nil {
-				asked[ses] = true
-			}
-		}
-	}
-	for c := range m.conns {
-		p := c.player.Load()
-		if p == nil {
-			continue
-		}
-		if pub := p.Stream().Publisher(); pub == nil || asked[pub.Request.Conn] {
 			c.requestReconnect()
 		}
 	}
@@ -50,15 +37,11 @@ func (c *conn) prepareReconnect() {
 }
 
 // requestReconnect asks the peer to connect anew: the server goes away, another one takes
-// its place at the same URL. It gives the connection if the peer knows what that is, and
-// asks once. It is called from any goroutine.
-func (c *conn) requestReconnect() *stream.Conn {
-	b := c.takeReconnect()
-	if b == nil {
-		return nil
+// its place at the same URL. It asks once, and is called from any goroutine.
+func (c *conn) requestReconnect() {
+	if b := c.takeReconnect(); b != nil {
+		c.post(b)
 	}
-	c.post(b)
-	return c.ses // set before there was a message
 }
 
 // takeReconnect gives the message that asks the peer to connect anew, once.

@@ -31,7 +31,8 @@ func (s *testServer) shutDown(t *testing.T) (end func()) {
 }
 
 // TestReconnectRequest: a publisher that knows Enhanced RTMP is asked to go elsewhere
-// when the server stops, and so are its players that know it; others are not.
+// when the server stops. Its players stay until it has gone, and are then asked too if
+// they know it: nobody can come back to publish for them.
 func TestReconnectRequest(t *testing.T) {
 	t.Parallel()
 	srv := runServer(t, serverConfig{settings: patient})
@@ -40,36 +41,49 @@ func TestReconnectRequest(t *testing.T) {
 	play.await("s", knowsReconnect)
 	old.await("s")
 	end := srv.shutDown(t)
-	play.expect(reconnectRequest)
-	pub.media(live...) // a publisher hears it with its next message
-	pub.expect(reconnectRequest)
-	old.until(`6/1 type 9 at 40: 2701`)
-	end()
-	old.expect(playStopped)
-	if got := old.drain(); len(got) > 0 {
-		t.Errorf("the old client got %v", got)
-	}
-}
-
-// TestPlayersOfOldPublisher: players stay as long as a publisher that cannot be asked to
-// go, and are asked when it leaves: nobody can come back to publish for them.
-func TestPlayersOfOldPublisher(t *testing.T) {
-	t.Parallel()
-	srv := runServer(t, serverConfig{settings: patient})
-	pub, play, old := srv.dial(t), srv.dial(t), srv.dial(t)
-	pub.publish("s")
-	play.await("s", knowsReconnect)
-	old.await("s")
-	end := srv.shutDown(t)
 	defer end()
 	srv.logged(t, "rtmp drains")
-	pub.media(live...)
+	pub.media(live...) // a publisher hears it with its next message
+	pub.expect(reconnectRequest)
 	play.until(`6/1 type 9 at 40: 2701`)
 	old.until(`6/1 type 9 at 40: 2701`)
 	_ = pub.Close()
 	play.expect(reconnectRequest, playStopped)
 	old.expect(playStopped)
 	srv.emptied(t)
+}
+
+// TestDrainEnds: when the wait is over all are told, and those who know it that they
+// should come again. An old publisher was not asked before.
+func TestDrainEnds(t *testing.T) {
+	t.Parallel()
+	srv := runServer(t, serverConfig{settings: patient})
+	pub, play := srv.dial(t), srv.dial(t)
+	pub.publish("s")
+	play.await("s", knowsReconnect)
+	end := srv.shutDown(t)
+	srv.logged(t, "rtmp drains")
+	pub.media(live...)
+	play.until(`6/1 type 9 at 40: 2701`)
+	pub.quiet()
+	go end()
+	pub.expect(publishFailed)
+	play.expect(reconnectRequest, playStopped)
+	srv.emptied(t)
+}
+
+// TestComesWhileDraining: a connection that was accepted as the last is served, and asked
+// at once.
+func TestComesWhileDraining(t *testing.T) {
+	t.Parallel()
+	srv := runServer(t, serverConfig{settings: patient})
+	c := srv.dial(t)
+	end := srv.shutDown(t)
+	defer end()
+	srv.logged(t, "rtmp drains")
+	c.connect("rtmp://127.0.0.1/live", knowsReconnect)
+	c.expect(reconnectRequest)
+	c.republish("s")
 }
 
 // TestShutdownTells: who is still there when the server ends hears why.
