@@ -1,0 +1,9 @@
+package api_test
+
+import (
+	"testing"
+
+	"github.com/srsgo/srs/stream/streamtest"
+)
+
+func TestMain(m *testing.M) { streamtest.Main(m) }
