@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/srsgo/srs/protocol/token"
@@ -63,11 +64,20 @@ type use struct {
 type limiter struct {
 	mu    sync.Mutex
 	used  map[scope]use
-	rates map[stream.Key]int64 // bits a second, as measured last
+	held  map[*stream.Conn][]*hold // by the connection they are on
+	rates map[stream.Key]int64     // bits a second, as measured last
 }
 
 func newLimiter() *limiter {
-	return &limiter{used: map[scope]use{}, rates: map[stream.Key]int64{}}
+	return &limiter{used: map[scope]use{}, held: map[*stream.Conn][]*hold{}}
+}
+
+// hold is what a session uses while it lives.
+type hold struct {
+	session *stream.Session
+	scopes  []limited
+	use     use
+	ended   bool
 }
 
 // limited is a scope with its limit.
@@ -128,6 +138,12 @@ func (l *limiter) admit(s *stream.Session, server, vhost *Limits) error {
 	list := scopes(&s.Request, server, vhost)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	conn := s.Request.Conn
+	for _, h := range slices.Clone(l.held[conn]) {
+		if h.session.Err() != nil { // who changes streams is not one more; that it has ended may be told late
+			l.release(h)
+		}
+	}
 	c := l.cost(s)
 	for _, x := range list {
 		if what := x.limit.exceeded(l.used[x.scope], c); what != "" {
@@ -135,14 +151,32 @@ func (l *limiter) admit(s *stream.Session, server, vhost *Limits) error {
 		}
 	}
 	l.add(list, c)
-	c.bitrate = 0 // what it is by then was measured since
-	back := use{-c.connections, -c.publishers, -c.players, 0}
+	h := &hold{session: s, scopes: list, use: c}
+	if conn != nil {
+		l.held[conn] = append(l.held[conn], h)
+	}
 	context.AfterFunc(s.Context(), func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.add(list, back)
+		l.release(h)
 	})
 	return nil
+}
+
+// release takes back, once, what a session used. Its bit rate was measured since, and goes with the
+// next measurement.
+func (l *limiter) release(h *hold) {
+	if h.ended {
+		return
+	}
+	h.ended = true
+	u := h.use
+	l.add(h.scopes, use{-u.connections, -u.publishers, -u.players, 0})
+	conn := h.session.Request.Conn
+	rest := slices.DeleteFunc(l.held[conn], func(x *hold) bool { return x == h })
+	if l.held[conn] = rest; len(rest) == 0 {
+		delete(l.held, conn)
+	}
 }
 
 func whom(c use) string {
