@@ -104,12 +104,12 @@ func (c *caller) do(ctx context.Context, q *call) error {
 			to = q.expand(u)
 		}
 		c.calls.Add(1)
-		err := c.exchange(ctx, q, to)
+		answered, err := c.exchange(ctx, q, to)
 		if err == nil {
 			continue
 		}
 		c.failures.Add(1)
-		e := q.explain(u, err)
+		e := q.explain(u, err, answered)
 		if !e.unanswered || q.waive == nil || ctx.Err() != nil {
 			return e
 		}
@@ -120,38 +120,39 @@ func (c *caller) do(ctx context.Context, q *call) error {
 
 var errTimeout = errors.New("timeout")
 
-// exchange calls one URL. When a kept connection ends without a byte of an answer, the callee has
-// most likely closed it before it could see the request, which then goes out once more.
-func (c *caller) exchange(ctx context.Context, q *call, rawURL string) error {
+// exchange calls one URL, and tells whether any byte of an answer came. When a kept connection ends
+// without one, the callee has most likely closed it before it could see the request, which then
+// goes out once more.
+func (c *caller) exchange(ctx context.Context, q *call, rawURL string) (answered bool, err error) {
 	ctx, stop := context.WithTimeoutCause(ctx, 3*q.timeout, errTimeout)
 	defer stop()
 	p := c.lax
 	if q.verify {
 		p = c.strict
 	}
-	stale, err := c.attempt(ctx, p.kept, q, rawURL)
-	if stale {
-		_, err = c.attempt(ctx, p.fresh, q, rawURL)
+	reused, answered, err := c.attempt(ctx, p.kept, q, rawURL)
+	if err != nil && reused && !answered && !errors.Is(err, errTimeout) && ctx.Err() == nil {
+		_, answered, err = c.attempt(ctx, p.fresh, q, rawURL)
 	}
-	return err
+	return answered, err
 }
 
-func (c *caller) attempt(ctx context.Context, t *http.Transport, q *call, rawURL string) (stale bool, err error) {
+func (c *caller) attempt(ctx context.Context, t *http.Transport, q *call, rawURL string) (reused, answered bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	phase := time.AfterFunc(q.timeout, func() { cancel(errTimeout) })
 	defer phase.Stop()
-	var reused, answered atomic.Bool
+	var old, heard atomic.Bool
 	req, err := c.request(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(i httptrace.GotConnInfo) {
-			reused.Store(i.Reused)
+			old.Store(i.Reused)
 			phase.Reset(q.timeout)
 		},
 		WroteRequest:         func(httptrace.WroteRequestInfo) { phase.Reset(q.timeout) },
-		GotFirstResponseByte: func() { answered.Store(true) },
+		GotFirstResponseByte: func() { heard.Store(true) },
 	}), q, rawURL)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	res, err := t.RoundTrip(req)
 	if err == nil {
@@ -159,9 +160,9 @@ func (c *caller) attempt(ctx context.Context, t *http.Transport, q *call, rawURL
 		err = q.accept(res)
 	}
 	if cause := context.Cause(ctx); err != nil && cause != nil {
-		return false, cause
+		err = cause
 	}
-	return err != nil && reused.Load() && !answered.Load(), err
+	return old.Load(), heard.Load(), err
 }
 
 func (c *caller) request(ctx context.Context, q *call, rawURL string) (*http.Request, error) {
@@ -202,12 +203,13 @@ func public(rawURL string) string {
 	return u.Scheme + "://" + u.Host + u.EscapedPath()
 }
 
-// explain makes an *Error of what went wrong.
-func (q *call) explain(rawURL string, err error) *Error {
+// explain makes an *Error of what went wrong; answered tells whether any byte of an answer came.
+func (q *call) explain(rawURL string, err error, answered bool) *Error {
 	out := &Error{Hook: q.hook, URL: public(rawURL), Err: err, unanswered: true}
 	var said *Error
 	var dns *net.DNSError
 	var op *net.OpError
+	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &said):
 		out.Err, out.code, out.unanswered = said.Err, said.code, false
@@ -217,9 +219,11 @@ func (q *call) explain(rawURL string, err error) *Error {
 		out.code = codeDNS
 	case errors.As(err, &op) && op.Op == "dial", errors.Is(err, errURL):
 		out.code = codeConnect
-	case op != nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled):
+	case errors.As(err, &certificate):
+		out.code, out.unanswered = codeTLS, false
+	case !answered, op != nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		out.code = codeRead
-	default: // what came is no HTTP, or the handshake of TLS failed
+	default: // what came is no HTTP
 		out.Err, out.code, out.unanswered = errors.New(clip(err.Error())), codeData, false
 	}
 	return out

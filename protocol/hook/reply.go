@@ -18,6 +18,7 @@ const (
 	codeData     = 3008 // HttpResponseData: no JSON object, or no HTTP
 	codeResponse = 3064 // HttpResponseCode: an object that does not consent
 	codeStatus   = 4005 // HttpStatus
+	codeTLS      = 4042 // HttpsHandshake: the certificate
 )
 
 // Error says why a callback did not succeed.
@@ -39,8 +40,8 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Code gives SRS's number of the error: 4005 for the HTTP status, 3008 and 3064 for the reply, 1030
-// for that of on_forward, 1007, 1011, 1018 and 1066 for a callee that broke off, was too slow, or
-// could not be reached or found.
+// for that of on_forward, 4042 for a certificate, and 1007, 1011, 1018 and 1066 for a callee that
+// broke off, was too slow, or could not be reached or found.
 func (e *Error) Code() int { return e.code }
 
 // refused is an answer that is no consent.
