@@ -75,7 +75,6 @@ func newLimiter() *limiter {
 // hold is what a session uses while it lives.
 type hold struct {
 	session *stream.Session
-	scopes  []limited
 	use     use
 	ended   bool
 }
@@ -151,7 +150,7 @@ func (l *limiter) admit(s *stream.Session, server, vhost *Limits) error {
 		}
 	}
 	l.add(list, c)
-	h := &hold{session: s, scopes: list, use: c}
+	h := &hold{session: s, use: c}
 	if conn != nil {
 		l.held[conn] = append(l.held[conn], h)
 	}
@@ -170,9 +169,9 @@ func (l *limiter) release(h *hold) {
 		return
 	}
 	h.ended = true
-	u := h.use
-	l.add(h.scopes, use{-u.connections, -u.publishers, -u.players, 0})
-	conn := h.session.Request.Conn
+	u, r, none := h.use, &h.session.Request, &Limits{}
+	l.add(scopes(r, none, none), use{-u.connections, -u.publishers, -u.players, 0})
+	conn := r.Conn
 	rest := slices.DeleteFunc(l.held[conn], func(x *hold) bool { return x == h })
 	if l.held[conn] = rest; len(rest) == 0 {
 		delete(l.held, conn)

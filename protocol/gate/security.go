@@ -17,7 +17,7 @@ import (
 // it for the socket's peer where it plays over HTTP; here it is the client's address throughout.
 type Security struct {
 	Enabled bool
-	// Rules of nil, or none, deny all.
+	// Rules of nil, or none, deny all; with nil the error is that of SRS without any (1052).
 	Rules []SecurityRule
 }
 
