@@ -57,6 +57,8 @@ func Main(args []string) int {
 		fmt.Fprintln(out, cli.Signature)
 	case cli.Test:
 		return exit(test(load, console))
+	case cli.Dump:
+		return exit(dump(load, out, console))
 	case cli.Demo:
 		load = conf.Options{EnvOnly: true, Environ: demo.Environ(os.Environ())}
 		return exit(run(load, console, true))

@@ -20,6 +20,7 @@ import (
 	"github.com/srsgo/srs/cmd/srsd/internal/pithy"
 	"github.com/srsgo/srs/cmd/srsd/internal/raw"
 	"github.com/srsgo/srs/cmd/srsd/internal/srslog"
+	"github.com/srsgo/srs/cmd/srsd/internal/watch"
 	"github.com/srsgo/srs/protocol"
 	"github.com/srsgo/srs/stream"
 )
@@ -27,6 +28,7 @@ import (
 // process is a running srsd.
 type process struct {
 	load    conf.Options
+	dir     string // where the process was started
 	console *slog.Logger
 	ready   *daemon.Ready
 	demo    bool
@@ -47,11 +49,13 @@ type process struct {
 	raw     *raw.Backend
 	reloads chan struct{} // to do on the goroutine of the signals
 	changes atomic.Pointer[apply.Changes]
+	watcher atomic.Pointer[watch.Watcher]
 }
 
 // run is the server's life. It gives the code to end with.
 func run(o conf.Options, console *slog.Logger, isDemo bool) int {
-	p := &process{load: pinned(o), console: console, demo: isDemo, ready: daemon.OpenReady()}
+	p := &process{load: o, console: console, demo: isDemo, ready: daemon.OpenReady()}
+	p.pin()
 	var err error
 	if p.program, err = daemon.ThisProgram(); err != nil {
 		return p.fail(codeOther, err)
@@ -113,20 +117,20 @@ func background(f *conf.File, console *slog.Logger) int {
 	return code
 }
 
-// pinned reads relative paths from where the process was started, also after it went to work_dir and
+// pin has relative paths read from where the process was started, also after it went to work_dir and
 // is told to reload.
-func pinned(o conf.Options) conf.Options {
+func (p *process) pin() {
 	dir, err := os.Getwd()
 	if err != nil {
-		return o
+		return
 	}
-	o.ReadFile = func(name string) ([]byte, error) {
+	p.dir = dir
+	p.load.ReadFile = func(name string) ([]byte, error) {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(dir, name)
 		}
 		return os.ReadFile(name)
 	}
-	return o
 }
 
 // fail tells why the start failed, where somebody reads it.
@@ -269,6 +273,7 @@ func (p *process) serve(signals <-chan os.Signal) int {
 	defer printer.Stop()
 	orphaned, enough := p.followParent()
 	defer enough()
+	defer p.watch()()
 	defer p.supervisor.Watch(func() { p.srv.Conns(); p.srv.Hub().Sessions() })()
 	for {
 		select {
@@ -285,30 +290,6 @@ func (p *process) serve(signals <-chan os.Signal) int {
 			return codeOrphaned
 		}
 	}
-}
-
-// followParent gives a channel that tells when the parent is another one, which SRS asks each second.
-func (p *process) followParent() (gone <-chan struct{}, stop func()) {
-	if p.parent == 0 {
-		return nil, func() {}
-	}
-	ch, end := make(chan struct{}), make(chan struct{})
-	go func() {
-		tick := time.NewTicker(time.Second)
-		defer tick.Stop()
-		for {
-			select {
-			case <-end:
-				return
-			case <-tick.C:
-				if os.Getppid() != p.parent {
-					close(ch)
-					return
-				}
-			}
-		}
-	}()
-	return ch, func() { close(end) }
 }
 
 // pithySource gives pithy what the configuration of the moment says.

@@ -133,3 +133,27 @@ func (p *process) ends(s os.Signal) bool {
 	p.log.Info("fast quit")
 	return true
 }
+
+// followParent gives a channel that tells when the parent is another one, which SRS asks each second.
+func (p *process) followParent() (gone <-chan struct{}, stop func()) {
+	if p.parent == 0 {
+		return nil, func() {}
+	}
+	ch, end := make(chan struct{}), make(chan struct{})
+	go func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-end:
+				return
+			case <-tick.C:
+				if os.Getppid() != p.parent {
+					close(ch)
+					return
+				}
+			}
+		}
+	}()
+	return ch, func() { close(end) }
+}

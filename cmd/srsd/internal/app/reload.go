@@ -34,6 +34,7 @@ func (p *process) openRaw() {
 		Apply:    p.take,
 		Schedule: p.scheduleReload,
 		VhostID:  func(name string) string { return p.srv.Identity().VhostID(name) },
+		Dir:      p.dir,
 		Logger:   p.log,
 	})
 }
@@ -75,6 +76,9 @@ func (p *process) take(ctx context.Context, f *conf.File) error {
 	p.cfg.Store(cfg)
 	p.setLevel(f)
 	p.warn(f)
+	if w := p.watcher.Load(); w != nil {
+		w.Follow(f.Files())
+	}
 	x := apply.NewChanges(old.File(), f)
 	p.changes.Store(&x)
 	for _, c := range x.Restart {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 
@@ -32,6 +33,17 @@ func test(o conf.Options, l *slog.Logger) int {
 		l.Info("only known: " + u.String())
 	}
 	l.Info(fmt.Sprintf("config file %s test is successful", fileName(o)))
+	return 0
+}
+
+// dump is option -T: the configuration in force, as a file that could be loaded again but for its
+// secrets. It gives the code to end with.
+func dump(o conf.Options, out io.Writer, l *slog.Logger) int {
+	f, err := conf.Load(o)
+	if err != nil {
+		return logErrors(l, err)
+	}
+	_, _ = io.WriteString(out, f.Effective())
 	return 0
 }
 

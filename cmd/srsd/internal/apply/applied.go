@@ -13,7 +13,7 @@ var applied = []string{
 	// The process: packages app, daemon and srslog.
 	"server_id", "pid", "srs_log_tank", "srs_log_level", "srs_log_level_v2", "srs_log_file", "log_format",
 	"daemon", "utc_time", "pithy_print_ms", "work_dir", "asprocess", "in_docker", "disable_daemon_for_docker",
-	"grace_start_wait", "grace_final_wait", "force_grace_quit", "is_full",
+	"inotify_auto_reload", "auto_reload_for_docker", "drain_timeout", "grace_start_wait", "grace_final_wait", "force_grace_quit", "is_full",
 
 	// The server and its modules: server.go.
 	"listen", "chunk_size", "max_connections", "rtmp_proxies",
