@@ -13,6 +13,9 @@
 //	v, ok := f.Vhost("live.example.com")
 //	v.Duration("hls.hls_fragment")
 //
+// [File.Effective] writes the configuration in force, with secrets hidden, [Diff] tells what is different
+// in another, and [File.Set] and its like change one directive in the text, of which the rest stays.
+//
 // A non-empty environment variable wins over the file, and the file over the default. The schema
 // ([Schema], [Lookup], [Known]) holds one row for each directive; where SRS's versions differ the
 // row follows SRS 7.

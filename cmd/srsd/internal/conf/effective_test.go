@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -45,6 +46,20 @@ func TestEffectiveReadsBack(t *testing.T) {
 		base + `vhost "a b" { exec { publish "x y" 'say "hi"' a"b'c; publish z; } ingest i { engine { perfile { re; } extra { more 1; } } } }`} {
 		f := mustLoad(t, text, "SRS_HTTP_SERVER_DIR=/a b;")
 		requireSame(t, f)
+	}
+}
+
+// The file that srsd comes with, alone and with every secret and variable there can be.
+func TestSampleReadsBack(t *testing.T) {
+	sample, err := os.ReadFile("../../srs.conf")
+	require.NoError(t, err)
+	requireSame(t, mustLoad(t, string(sample)))
+	for _, it := range Schema() {
+		if it.Secret && len(it.Env) > 0 {
+			f := mustLoad(t, string(sample), it.Env[0]+"=planted0123456789")
+			require.NotContains(t, f.Effective(), "planted")
+			requireSame(t, f)
+		}
 	}
 }
 
