@@ -99,6 +99,16 @@ func (c *callee) wait(t testing.TB, n int) []got {
 	}
 }
 
+// eventually waits until f is true.
+func eventually(t testing.TB, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !f(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
 // all has every callback call one URL, with the hook's name behind it.
 func all(url string) Vhost {
 	u := func(hook string) []string { return []string{url + hook} }
