@@ -61,6 +61,8 @@ type httpEnd struct {
 	srv    *http.Server
 	site   *site
 	secure bool
+
+	arrivals arrivals
 }
 
 // newFront opens the HTTP listeners. They accept once serve is called.
@@ -105,7 +107,7 @@ func (f *front) open(c *HTTPListener, addr string, conf *tls.Config) (*httpEnd, 
 	if err != nil {
 		return nil, err
 	}
-	e := &httpEnd{addr: addr, names: []string{c.Name}, l: l, secure: conf != nil}
+	e := &httpEnd{addr: addr, names: []string{c.Name}, l: l, secure: conf != nil, arrivals: arrivals{logger: f.host.Logger}}
 	e.site = &site{tables: []*table{f.host.server.routes(c.Name)}, cors: !c.NoCORS,
 		proxies: slices.Clone(c.Forwarded), name: f.server, server: f.host.server}
 	var protocols http.Protocols
@@ -115,30 +117,11 @@ func (f *front) open(c *HTTPListener, addr string, conf *tls.Config) (*httpEnd, 
 	e.srv = &http.Server{
 		Handler: e.site, TLSConfig: conf, Protocols: &protocols,
 		ReadHeaderTimeout: httpIdle, IdleTimeout: httpIdle, MaxHeaderBytes: httpMaxHeader,
-		ErrorLog:  slog.NewLogLogger(f.host.Logger.Handler(), slog.LevelDebug),
-		ConnState: tellSilent(f.host.Logger),
+		ErrorLog: slog.NewLogLogger(f.host.Logger.Handler(), slog.LevelDebug),
 	}
+	e.arrivals.install(e.srv)
 	f.ends = append(f.ends, e)
 	return e, nil
-}
-
-// tellSilent logs the connections that ended without a request: those that say nothing
-// until the time for a header is over, which net/http closes without a word.
-func tellSilent(logger *slog.Logger) func(net.Conn, http.ConnState) {
-	var fresh sync.Map // net.Conn → since when
-	return func(c net.Conn, s http.ConnState) {
-		switch s {
-		case http.StateNew:
-			fresh.Store(c, time.Now())
-			return
-		case http.StateClosed:
-			if since, ok := fresh.Load(c); ok {
-				logger.Info("http connection ended without a request", "remote", c.RemoteAddr(),
-					"after", time.Since(since.(time.Time)).Round(time.Millisecond))
-			}
-		}
-		fresh.Delete(c)
-	}
 }
 
 func (c *HTTPListener) tlsConfig(logger *slog.Logger) (*tls.Config, error) {
@@ -189,7 +172,7 @@ func (f *front) serve() {
 func (f *front) drain(ctx context.Context) {
 	var work sync.WaitGroup
 	for _, e := range f.ends {
-		work.Go(func() { _ = e.srv.Shutdown(ctx) })
+		work.Go(func() { e.arrivals.shutdown(ctx, e.srv) })
 	}
 	work.Wait()
 }
