@@ -81,9 +81,7 @@ func writeBeside(dst string, text []byte) (name string, err error) {
 		err = f.Chmod(info.Mode().Perm())
 	}
 	if err == nil {
-		err = keepOwner(f, info)
-	}
-	if err == nil {
+		keepOwner(f, info)
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {

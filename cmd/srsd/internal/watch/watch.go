@@ -144,6 +144,9 @@ func (w *Watcher) targets() map[string]map[string]bool {
 	names := map[string]map[string]bool{}
 	add := func(path string) {
 		dir := filepath.Dir(path)
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			dir = real // the system has one name for a directory
+		}
 		if names[dir] == nil {
 			names[dir] = map[string]bool{"..data": true}
 		}

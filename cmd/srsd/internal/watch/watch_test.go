@@ -156,6 +156,20 @@ func TestLink(t *testing.T) {
 	w.changed("what it links to")
 }
 
+// However a directory is reached, what is in it is found.
+func TestLinkedDirectory(t *testing.T) {
+	w := watchDir(t, nil)
+	w.write("real.conf", "1")
+	require.NoError(t, os.Symlink(w.dir, w.path("link")))
+	require.NoError(t, os.Symlink("real.conf", w.path("b.conf")))
+	w.settle()
+	w.Follow([]string{"link/b.conf", "link/srs.conf"})
+	w.write("real.conf", "22")
+	w.changed("through two links")
+	w.write("srs.conf", "22")
+	w.changed("through one")
+}
+
 // A directory that goes and comes back is found again.
 func TestDirectoryReplaced(t *testing.T) {
 	w := watchDir(t, nil)
