@@ -82,14 +82,15 @@ func (m *Module) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 		fail(w, codeNoExporter)
 		return
 	}
-	text := m.op.metrics.page.get(exportEvery, func([]byte) []byte { return m.export() })
+	text := m.op.metrics.page.get(exportEvery, m.export)
 	write(w, http.StatusOK, "text/plain; charset=utf-8", text)
 }
 
 // export writes all metrics in Prometheus's text format. Those of SRS come first, written as SRS
-// does: whole numbers without an exponent, labels in its order.
-func (m *Module) export() []byte {
-	var x exposition
+// does: whole numbers without an exponent, labels in its order. The last text tells how long the next
+// may be.
+func (m *Module) export(last []byte) []byte {
+	x := exposition{b: make([]byte, 0, len(last)+4<<10)}
 	m.exportServer(&x)
 	m.exportStreams(&x)
 	cfg := m.cfg.Load().Metrics
