@@ -21,8 +21,8 @@ func (f *File) Texts() map[string][]byte { return maps.Clone(f.texts) }
 // said so. All else of the text stays. What is not there yet is added: to its block, or at the end of the
 // file.
 //
-// The environment-only mode has no file, but a text in memory that begins empty; there a variable that
-// says otherwise is dropped. With a file, such a variable makes it [ErrFixed].
+// The environment-only mode has no file, but a text in memory that begins with an empty vhost; there a
+// variable that says otherwise is dropped. With a file, such a variable makes it [ErrFixed].
 //
 // The words are written with quotes where the grammar needs them; one that it cannot say is an error.
 func (f *File) Set(vhost, path string, words ...string) (*File, error) {

@@ -9,10 +9,10 @@ import (
 // hidden is shown for a secret.
 const hidden = "******"
 
-// The last group of each is the secret.
+// The second group of the last two is the secret.
 var (
 	secretName  = regexp.MustCompile(`(?i)passw|passphrase|secret|token$|key$`)
-	secretUser  = regexp.MustCompile(`(://[^/:@\s]*:)([^/@\s]+)@`)
+	secretUser  = regexp.MustCompile(`(://[^/:?#\s]*:)([^/?#\s]+)@`) // up to the last @, as net/url reads it
 	secretParam = regexp.MustCompile(`(?i)([?&#](?:passw\w*|passphrase|secret\w*|\w*token|key|sign\w*)=)([^&#\s]+)`)
 )
 

@@ -71,6 +71,25 @@ func TestHiddenIsKept(t *testing.T) {
 	require.Equal(t, []string{"http://h/?token=abc&x=1", "http://new", "http://u:pw@h/x"}, f.Vhosts()[0].List("http_hooks.on_play"))
 }
 
+func TestShownURLs(t *testing.T) {
+	for in, want := range map[string]string{
+		"http://u:p@h/x":                   "http://u:******@h/x",
+		"http://u:p@ss@h/x":                "http://u:******@h/x",
+		"http://u@corp:p@h/x":              "http://u@corp:******@h/x",
+		"http://:p@h":                      "http://:******@h",
+		"http://u@h:80/x@y":                "http://u@h:80/x@y",
+		"rtmp://h:1935?x=a@b":              "rtmp://h:1935?x=a@b",
+		"http://h/?a=1&token=t&key=k#x":    "http://h/?a=1&token=******&key=******#x",
+		"http://h/?mytoken=t&Passwd=p&b=2": "http://h/?mytoken=******&Passwd=******&b=2",
+		"rtmp://h/app?sign=1":              "rtmp://h/app?sign=******",
+		"[vhost]/[app]/[stream].flv":       "[vhost]/[app]/[stream].flv",
+	} {
+		require.Equal(t, want, shown(&Item{}, nil, in))
+		require.Equal(t, want, shown(&Item{}, nil, want))
+		require.Equal(t, in != want, IsHidden(want), want)
+	}
+}
+
 func TestIsHidden(t *testing.T) {
 	for word, want := range map[string]bool{
 		"******": true, "http://u:******@h": true, "/x?token=******&y": true, "a******": false, "": false, "http://u:p@h": false,
