@@ -24,7 +24,7 @@ func TestHealthAndReadiness(t *testing.T) {
 	require.Equal(t, 200, o.ask("GET", "/healthz", from(far)).Code, "alive still")
 }
 
-func TestProfiles(t *testing.T) {
+func TestGoProfiles(t *testing.T) {
 	o := operate(t, Config{})
 	require.Equal(t, 404, o.ask("GET", "/debug/pprof/").Code, "off")
 	o = operate(t, Config{Debug: true, Auth: AuthConfig{Username: "admin", Password: "secret"}})
