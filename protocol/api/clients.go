@@ -116,10 +116,10 @@ func (m *Module) clientRow(s *stream.Session) clientRow {
 	q, x, id := &s.Request, s.Stats(), m.host.Identity()
 	row := clientRow{
 		ID: s.ID, Vhost: id.VhostID(q.Key.Vhost), Stream: id.StreamID(q.Key), IP: hostname(q.Remote),
-		PageURL: mask(q.PageURL), SwfURL: mask(q.SwfURL), TCURL: tcURL(q), URL: q.Key.String(), Name: shownName(q),
+		PageURL: shown(q.PageURL), SwfURL: shown(q.SwfURL), TCURL: tcURL(q), URL: q.Key.String(), Name: shownName(q),
 		Type: cmp.Or(q.Type, "Unknown"), Publish: s.Action == stream.ActionPublish,
 		Alive: float(time.Since(s.Start).Seconds()), Sent: x.Sent, Recv: x.Received, Rates: ratesOf(x.Traffic),
-		Protocol: q.Protocol, TLS: q.TLS, UserAgent: q.UserAgent,
+		Protocol: q.Protocol, TLS: q.TLS, UserAgent: shown(q.UserAgent),
 		Packets: x.Packets, Dropped: x.Dropped, Skips: x.Lapped, Queue: x.Queue.Milliseconds(),
 	}
 	if strings.HasPrefix(q.Type, "flv-") {

@@ -233,7 +233,7 @@ func TestRaw(t *testing.T) {
 		require.Equal(t, want, r.get(t, "/api/v1/raw?rpc=query&scope=vhost&vhost=a%26b"))
 		require.Equal(t, url.Values{"rpc": {"query"}, "scope": {"vhost"}, "vhost": {"a&b"}}, raw.got)
 	}
-	raw.body = struct{}{}
+	raw.body, raw.code = struct{}{}, 0
 	require.Equal(t, `{"code":0}`, r.get(t, "/api/v1/raw"))
 }
 

@@ -16,6 +16,12 @@ var (
 	secret   = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw|passphrase|key|sign|auth)[\w.-]*(?:=|%3d|\s*:\s*|\s+))[^&#\s,;"'<>]+`)
 )
 
+// maxShown bounds what is shown of texts that peers send and that name nothing.
+const maxShown = 2 << 10
+
+// shown gives such a text without its secrets.
+func shown(s string) string { return mask(s[:min(len(s), maxShown)]) }
+
 // mask hides the secrets in a text: who logs in to a URL, and the values of parameters that are
 // named like one.
 func mask(s string) string {
@@ -28,6 +34,7 @@ func mask(s string) string {
 // maskQuery hides the values of all parameters in a URL of a stream but those that name its
 // vhost: what lets a client in may be called anything.
 func maskQuery(s string) string {
+	s = s[:min(len(s), maxShown)]
 	s = userInfo.ReplaceAllString(s, "${1}"+hidden+"@")
 	base, query, found := strings.Cut(s, "?")
 	if !found {

@@ -31,7 +31,7 @@ func (m *Module) serveReload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x, err := reload(context.WithoutCancel(r.Context()))
-	out := dataReply[report]{m.head, report{list(x.Applied), list(x.NeedsRestart), list(x.Errors)}}
+	out := dataReply[report]{m.head, report{texts(x.Applied), texts(x.NeedsRestart), texts(x.Errors)}}
 	if err != nil && len(x.Errors) == 0 {
 		out.Data.Errors = []string{mask(err.Error())}
 	}
@@ -41,8 +41,8 @@ func (m *Module) serveReload(w http.ResponseWriter, r *http.Request) {
 	reply(w, out)
 }
 
-// list is [] in JSON, and not null, when it is empty. Secrets in it are hidden.
-func list(l []string) []string {
+// texts is [] in JSON, and not null, when it is empty. Secrets in it are hidden.
+func texts(l []string) []string {
 	out := make([]string, len(l))
 	for i, s := range l {
 		out[i] = mask(s)
