@@ -74,7 +74,6 @@ func (p *process) giveUp(pid int) {
 	p.log.Info("upgrade: the new process serves, this one waits for its clients to leave", "new", pid)
 	p.tell(daemon.MainPID(pid), daemon.Status("serving"))
 	_ = p.supervisor.Close()
-	p.supervisor = nil
 	_ = p.pid.Close()
 	p.pid = nil
 }

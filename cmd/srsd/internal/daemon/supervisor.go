@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -42,6 +43,7 @@ func MainPID(pid int) string { return "MAINPID=" + strconv.Itoa(pid) }
 // speaks its protocol. All methods do nothing on a nil one.
 type Supervisor struct {
 	conn     *net.UnixConn
+	closed   atomic.Bool
 	watchdog time.Duration // 0: none
 }
 
@@ -77,7 +79,7 @@ func watchdogTime(getenv func(string) string, pid int) time.Duration {
 
 // Tell sends states in one message.
 func (s *Supervisor) Tell(states ...string) error {
-	if s == nil {
+	if s == nil || s.closed.Load() {
 		return nil
 	}
 	_ = s.conn.SetWriteDeadline(time.Now().Add(notifyTimeout)) // fails only if the write will
@@ -110,9 +112,9 @@ func (s *Supervisor) Watch(alive func()) (stop func()) {
 	return func() { close(end) }
 }
 
-// Close ends the connection.
+// Close ends the connection: nothing is told any more.
 func (s *Supervisor) Close() error {
-	if s == nil {
+	if s == nil || s.closed.Swap(true) {
 		return nil
 	}
 	return s.conn.Close()
