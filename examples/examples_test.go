@@ -36,6 +36,7 @@ var update = flag.Bool("update", false, "write testdata anew")
 var tests = map[string]func(t *testing.T, program string){
 	"smallest":     smallest,
 	"authgate":     authgate,
+	"callbacks":    callbacks,
 	"signedurl":    signedurl,
 	"publishfile":  publishfile,
 	"pullremote":   pullremote,
