@@ -177,6 +177,14 @@ func (f *front) drain(ctx context.Context) {
 	work.Wait()
 }
 
+// lastAnswers has connections closed with the answers to the requests they are at, and tells so in
+// them, that of a request for a reload among them.
+func (f *front) lastAnswers() {
+	for _, e := range f.ends {
+		e.srv.SetKeepAlivesEnabled(false)
+	}
+}
+
 // close ends what is left. Handlers see their request's context end.
 func (f *front) close(ctx context.Context) error {
 	for _, e := range f.ends {

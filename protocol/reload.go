@@ -170,6 +170,7 @@ func (s *Server) retire(ctx context.Context, old, next []*running) {
 func (s *Server) retireFront() {
 	f := s.front
 	f.host.stopAccepting()
+	f.lastAnswers()
 	s.retired.add()
 	go func() {
 		defer s.retired.done()

@@ -12,6 +12,7 @@ import (
 var applied = []string{
 	// The process: packages app, daemon and srslog.
 	"server_id", "pid", "srs_log_tank", "srs_log_level", "srs_log_level_v2", "srs_log_file", "log_format",
+	"srs_log_max_size", "srs_log_max_files",
 	"daemon", "utc_time", "pithy_print_ms", "work_dir", "asprocess", "in_docker", "disable_daemon_for_docker",
 	"inotify_auto_reload", "auto_reload_for_docker", "drain_timeout", "grace_start_wait", "grace_final_wait", "force_grace_quit", "is_full",
 

@@ -50,7 +50,7 @@ func (c *Config) gateVhost(v *conf.Scope) (g gate.Vhost, err error) {
 // security reads SRS's lists. A rule that is none is an error: SRS takes it for one that is for
 // nobody, which who wrote it did not mean.
 func security(v *conf.Scope) (gate.Security, error) {
-	s := gate.Security{Enabled: v.Bool("security.enabled")}
+	s := gate.Security{Enabled: v.Bool("security.enabled"), Rules: []gate.SecurityRule{}}
 	for _, kind := range []string{"deny", "allow"} {
 		for _, words := range v.Each("security." + kind) {
 			rule, err := gate.ParseSecurityRule(kind + " " + strings.Join(words, " "))
