@@ -42,6 +42,7 @@ var tests = map[string]func(t *testing.T, program string){
 	"pullremote":   pullremote,
 	"customsink":   customsink,
 	"custommodule": custommodule,
+	"dashboard":    dashboard,
 }
 
 func TestExamples(t *testing.T) {

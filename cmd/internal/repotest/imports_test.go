@@ -192,6 +192,9 @@ func list(t *testing.T, goos string, packages ...string) (byPath map[string]pkg)
 func TestLinked(t *testing.T) {
 	const jose = "github.com/go-jose/go-jose/v4" // of the gates
 	gobwas := []string{"github.com/gobwas/ws", "github.com/gobwas/httphead", "github.com/gobwas/pool"}
+	api := []string{jose, "github.com/prometheus/client_golang", "github.com/prometheus/client_model", "github.com/prometheus/common",
+		"github.com/prometheus/procfs", "github.com/beorn7/perks", "github.com/cespare/xxhash/v2", "github.com/munnerz/goautoneg",
+		"github.com/pandatix/go-abnf", "google.golang.org/protobuf", "golang.org/x/sys"}
 	for _, x := range []struct {
 		packages []string
 		modules  []string // beside this one
@@ -199,7 +202,8 @@ func TestLinked(t *testing.T) {
 		{[]string{"stream", "protocol"}, nil},
 		{[]string{"stream", "protocol", "rtmp", "flv"}, append([]string{"github.com/bluenviron/mediacommon/v2"}, gobwas...)},
 		{[]string{"protocol/gate"}, []string{jose}},
-		{[]string{"examples/..."}, append([]string{"github.com/bluenviron/mediacommon/v2", jose}, gobwas...)},
+		{[]string{"protocol/api"}, api},
+		{[]string{"examples/..."}, slices.Concat([]string{"github.com/bluenviron/mediacommon/v2"}, gobwas, api)},
 	} {
 		for _, goos := range []string{"linux", "darwin", "windows"} {
 			var from []string
