@@ -8,6 +8,10 @@
 //	srv := protocol.NewServer(protocol.Config{}, rtmp.New(rtmp.Config{}), flv.New(flv.Config{}))
 //	err := srv.Run(ctx)
 //
+// A server takes listening sockets that systemd has opened, and hands its own to a new
+// process without refusing a connection: see [Inherit] and [Server.HandOver]. Its end is a
+// drain, in which modules ask their peers to leave: see [Server.Shutdown].
+//
 // Nothing here knows a protocol, and there is no global state: two servers live in one
 // process.
 package protocol

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,6 +20,8 @@ const (
 
 const (
 	firstFD = 3
+	// unnamed is systemd's word for a socket without a name.
+	unnamed = "unknown"
 	// maxInherited bounds the sockets, far above what a server listens on.
 	maxInherited = 1024
 )
@@ -50,8 +53,10 @@ func parseInheritance(getenv func(string) string, pid, parent int) (inheritance,
 	}
 	names := strings.Split(getenv(envNames), ":")
 	switch {
-	case n == 0 || names[0] == "" && len(names) == 1: // systemd gives names since version 227
-		names = make([]string, n)
+	case n == 0:
+		names = nil
+	case !byParent && len(names) == 1 && names[0] == "": // systemd before version 227
+		names = slices.Repeat([]string{unnamed}, int(n))
 	case len(names) != int(n):
 		return inheritance{}, fmt.Errorf("protocol: inherited sockets: %s has %d names for %d sockets", envNames, len(names), n)
 	}

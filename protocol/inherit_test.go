@@ -15,7 +15,7 @@ var inheritCases = []struct {
 }{
 	{env: ""},
 	{env: "LISTEN_PID=7 LISTEN_FDS=2 LISTEN_FDNAMES=rtmp:http", names: []string{"rtmp", "http"}},
-	{env: "LISTEN_PID=7 LISTEN_FDS=2", names: []string{"", ""}},
+	{env: "LISTEN_PID=7 LISTEN_FDS=2", names: []string{"unknown", "unknown"}},
 	{env: "LISTEN_PID=7 LISTEN_FDS=2 LISTEN_FDNAMES=:", names: []string{"", ""}},
 	{env: "LISTEN_PID=7 LISTEN_FDS=0", names: []string{}},
 	{env: "LISTEN_PID=8 LISTEN_FDS=2"},
@@ -24,6 +24,7 @@ var inheritCases = []struct {
 	{env: "LISTEN_PPID=7 LISTEN_FDS=1 LISTEN_READY_FD=4"},
 	{env: "LISTEN_PPID=5 LISTEN_FDS=1 LISTEN_FDNAMES= LISTEN_READY_FD=4", names: []string{""}, ready: 4},
 	{env: "LISTEN_PPID=5 LISTEN_FDS=0 LISTEN_FDNAMES= LISTEN_READY_FD=3", names: []string{}, ready: 3},
+	{env: "LISTEN_PPID=5 LISTEN_FDS=2 LISTEN_READY_FD=5", bad: true},
 	{env: "LISTEN_PPID=5 LISTEN_FDS=1 LISTEN_READY_FD=3", bad: true},
 	{env: "LISTEN_PPID=5 LISTEN_FDS=1 LISTEN_READY_FD=-1", bad: true},
 	{env: "LISTEN_PPID=5 LISTEN_FDS=1", bad: true},
