@@ -41,6 +41,7 @@ type server struct {
 	cmd        *exec.Cmd
 	dir        string
 	rtmp, http int
+	api        int
 	ended      chan struct{}
 	stdout     string // a file, since a process that takes its place has it too
 }
@@ -61,14 +62,14 @@ const playable = "vhost __defaultVhost__ { http_remux { enabled on; } }\n"
 
 // write makes the configuration.
 func (s *server) write(text string) {
-	text = strings.NewReplacer("RTMP", strconv.Itoa(s.rtmp), "HTTP", strconv.Itoa(s.http)).Replace(text)
+	text = strings.NewReplacer("RTMP", strconv.Itoa(s.rtmp), "HTTP", strconv.Itoa(s.http), "API", strconv.Itoa(s.api)).Replace(text)
 	require.NoError(s.t, os.WriteFile(filepath.Join(s.dir, "srs.conf"), []byte(text), 0o644))
 }
 
 // launch runs srsd; text is the configuration, if there is one.
 func launch(t *testing.T, text string, env []string, args ...string) *server {
 	t.Helper()
-	s := &server{t: t, dir: t.TempDir(), rtmp: freePort(t), http: freePort(t), ended: make(chan struct{})}
+	s := &server{t: t, dir: t.TempDir(), rtmp: freePort(t), http: freePort(t), api: freePort(t), ended: make(chan struct{})}
 	if text != "" {
 		s.write(text)
 	}

@@ -57,7 +57,7 @@ func TestServesAndReloads(t *testing.T) {
 	s.signal(syscall.SIGHUP)
 	s.await("reloaded, config=srs.conf")
 	s.await("srs.conf:5: vhost.hls.enabled is known and not applied yet")
-	s.await("utc_time takes effect at the next start")
+	s.await(`utc_time: "off" → "on" takes effect at the next start`)
 	require.Error(t, s.picture("a"))
 	s.write(basic + playable)
 	s.signal(syscall.SIGHUP)
