@@ -287,3 +287,27 @@ func TestExpand(t *testing.T) {
 		}
 	}
 }
+
+func FuzzExpand(f *testing.F) {
+	f.Add("live", "av", "av-0.ts", "?token=abc")
+	f.Add("a/b", "..", "x y.ts", "/../@evil.test:1/#")
+	f.Add("", "//evil.test", "\r\nHost: evil.test", " HTTP/1.1\r\n\r\n")
+	f.Add("%zz", "[param]", "[::1]", "?%zz")
+	f.Fuzz(func(t *testing.T, app, name, uri, param string) {
+		vars := strings.NewReplacer("[app]", app, "[stream]", name, "[ts_url]", uri, "[param]", param)
+		got := expand("http://u:p@cdn.test:81/[app]/[stream]/[ts_url][param]", vars)
+		if got == "" {
+			return
+		}
+		u, err := parseURL(got)
+		if err != nil {
+			return // and nobody is called
+		}
+		if u.Host != "cdn.test:81" || u.User.String() != "u:p" || u.Scheme != "http" {
+			t.Fatalf("%q leads elsewhere", got)
+		}
+		if strings.ContainsFunc(u.RequestURI(), func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+			t.Fatalf("%q is not one request line", u.RequestURI())
+		}
+	})
+}

@@ -163,7 +163,7 @@ func (m *Module) tell(hook string, s *stream.Session) {
 // queue has a fact about a session told; ends is the stream whose on_unpublish it is.
 func (m *Module) queue(s *stream.Session, q *call, ends stream.Key) {
 	log := m.host.Logger
-	whole := m.facts.push(&fact{client: s.ID, ends: ends, tell: func(ctx context.Context) {
+	whole := m.facts.push(&fact{client: s.ID, ends: ends, size: len(q.body), tell: func(ctx context.Context) {
 		if err := m.caller.do(ctx, q); err != nil {
 			m.failed.tell(log, "callback failed", "id", s.ID, "err", err)
 		}

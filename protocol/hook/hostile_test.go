@@ -119,7 +119,6 @@ var hostile = []struct {
 		for err := error(nil); err == nil; _, err = io.WriteString(c, "HTTP/1.1 102 Processing\r\n\r\n") {
 		}
 	}, codeData, false},
-	{"reads nothing and hangs", func(_ int, c net.Conn) { time.Sleep(300 * time.Millisecond) }, codeTimeout, true},
 	{"closes at once", func(int, net.Conn) {}, codeRead, true},
 	{"closes after the request", says(""), codeRead, true},
 	{"resets", func(_ int, c net.Conn) {

@@ -10,14 +10,15 @@ import (
 )
 
 const (
-	// maxFacts is how many facts wait in all, and maxClientFacts those of one client: on_hls of a
-	// stream for some minutes.
+	// maxFacts is how many facts wait in all, of maxFactBytes together, and maxClientFacts those of
+	// one client: on_hls of a stream for some minutes.
 	maxFacts       = 10_000
+	maxFactBytes   = 32 << 20
 	maxClientFacts = 100
 	// maxWorkers is how many facts are told at the same time.
 	maxWorkers = 32
-	// lastWords is how long facts are told after the time for a shutdown is over: the clients whose
-	// end that was are among them.
+	// lastWords is how long facts are told after the time for a shutdown is over: among them are
+	// the ends of the clients that were left.
 	lastWords = time.Second
 )
 
@@ -25,6 +26,7 @@ const (
 type fact struct {
 	client string     // those of one client are told in order
 	ends   stream.Key // the stream whose on_unpublish this is
+	size   int        // what it holds in bytes, for the most part
 	tell   func(context.Context)
 
 	done     chan struct{} // closed once it was told or dropped
@@ -40,14 +42,16 @@ type lane struct {
 
 // queue tells facts in the background, those of one client one after the other.
 type queue struct {
-	ctx  context.Context // of telling
-	stop context.CancelFunc
+	ctx       context.Context // of telling
+	stop      context.CancelFunc
+	lastWords time.Duration
 
 	mu      sync.Mutex
 	lanes   map[string]*lane
 	all     list.List // of *fact: what waits, the oldest first
 	ready   list.List // of *lane: with facts, and not busy
 	ending  map[stream.Key]map[*fact]bool
+	bytes   int // of all
 	workers int
 	dropped uint64
 	closing bool
@@ -55,7 +59,7 @@ type queue struct {
 }
 
 func newQueue() *queue {
-	q := &queue{lanes: map[string]*lane{}, ending: map[stream.Key]map[*fact]bool{}, idle: make(chan struct{})}
+	q := &queue{lastWords: lastWords, lanes: map[string]*lane{}, ending: map[stream.Key]map[*fact]bool{}, idle: make(chan struct{})}
 	q.ctx, q.stop = context.WithCancel(context.Background())
 	return q
 }
@@ -73,7 +77,7 @@ func (q *queue) push(f *fact) (whole bool) {
 	if l := q.lanes[f.client]; l != nil && l.facts.Len() >= maxClientFacts {
 		q.remove(l.facts.Front().Value.(*fact))
 	}
-	if q.all.Len() >= maxFacts {
+	for q.all.Len() > 0 && (q.all.Len() >= maxFacts || q.bytes+f.size > maxFactBytes) {
 		q.remove(q.all.Front().Value.(*fact))
 	}
 	l := q.lanes[f.client]
@@ -82,6 +86,7 @@ func (q *queue) push(f *fact) (whole bool) {
 		q.lanes[f.client] = l
 	}
 	f.all, f.own = q.all.PushBack(f), l.facts.PushBack(f)
+	q.bytes += f.size
 	if f.ends != (stream.Key{}) {
 		if q.ending[f.ends] == nil {
 			q.ending[f.ends] = map[*fact]bool{}
@@ -111,6 +116,7 @@ func (q *queue) remove(f *fact) {
 // take has a fact wait no longer.
 func (q *queue) take(f *fact) {
 	q.all.Remove(f.all)
+	q.bytes -= f.size
 	q.lanes[f.client].facts.Remove(f.own)
 }
 
@@ -190,8 +196,8 @@ func (q *queue) figures() (waiting int, dropped uint64) {
 	return q.all.Len(), q.dropped
 }
 
-// close takes no more facts, and waits until those there are have been told, or until ctx ends and
-// lastWords have passed: then it drops them.
+// close takes no more facts, and waits until those there are have been told, or until lastWords have
+// passed after ctx's end: then it drops them.
 func (q *queue) close(ctx context.Context) {
 	q.mu.Lock()
 	if q.closing = true; q.workers == 0 {
@@ -203,7 +209,7 @@ func (q *queue) close(ctx context.Context) {
 	case <-ctx.Done():
 		select {
 		case <-q.idle:
-		case <-time.After(lastWords):
+		case <-time.After(q.lastWords):
 		}
 	}
 	q.stop()

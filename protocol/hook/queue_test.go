@@ -133,12 +133,44 @@ func TestQueueBounds(t *testing.T) {
 	require.Empty(t, q.lanes)
 }
 
+// TestQueueBytes: facts of long names make room for fewer.
+func TestQueueBytes(t *testing.T) {
+	t.Parallel()
+	const size = maxFactBytes / 4
+	q := newQueue()
+	p := &tape{list: map[string][]int{}}
+	gate := make(chan bool)
+	for i := range maxWorkers {
+		q.push(p.fact("busy"+strconv.Itoa(i), 0, gate))
+	}
+	eventually(t, "they are busy", func() bool { n, _ := q.figures(); return n == 0 })
+	for i := range 6 {
+		f := p.fact("long", i, nil)
+		f.size = size
+		require.Equal(t, i < 4, q.push(f), i)
+	}
+	require.Equal(t, maxFactBytes, q.bytes)
+	f := p.fact("longer", 0, nil)
+	f.size = 2*size + 1
+	require.False(t, q.push(f))
+	f = p.fact("longest", 0, nil)
+	f.size = maxFactBytes + 1
+	require.False(t, q.push(f), "it is alone, and waits all the same")
+	close(gate)
+	q.close(context.Background())
+	require.NotContains(t, p.list, "long")
+	require.NotContains(t, p.list, "longer")
+	require.Contains(t, p.list, "longest")
+	require.Zero(t, q.bytes)
+}
+
 // TestQueueClose: the end waits for the facts there are, with a ctx that has ended for a second; what
 // is under way then is cut off.
 func TestQueueClose(t *testing.T) {
 	t.Parallel()
 	p := &tape{list: map[string][]int{}}
 	q := newQueue()
+	q.lastWords = patience
 	for i := range 20 {
 		q.push(p.fact("a", i, nil))
 	}
@@ -247,6 +279,7 @@ func TestDrain(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, p.Close(stream.ErrShutdown))
 	conn.Close(stream.ErrShutdown)
+	srv.m.facts.lastWords = patience
 	_ = srv.Shutdown(ended())
 	require.Equal(t, []string{onConnect, onPublish, onUnpublish, onClose}, c.hooks())
 }
