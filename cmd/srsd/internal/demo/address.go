@@ -14,6 +14,7 @@ import (
 var defaults = []string{
 	"SRS_LISTEN=1935", "SRS_HTTP_SERVER_ENABLED=on", "SRS_HTTP_SERVER_LISTEN=8080",
 	"SRS_VHOST_HTTP_REMUX_ENABLED=on", "SRS_DAEMON=off",
+	"SRS_HTTP_API_ENABLED=on", "SRS_HTTP_API_AUTH_ANONYMOUS=off", // for this machine alone
 }
 
 // Environ adds what a demo needs to an environment that does not say otherwise; an empty variable
@@ -22,19 +23,29 @@ func Environ(have []string) []string {
 	var out []string
 	for _, d := range defaults {
 		name, _, _ := strings.Cut(d, "=")
-		if !slices.ContainsFunc(have, func(kv string) bool {
-			value, ok := strings.CutPrefix(kv, name+"=")
-			return ok && value != ""
-		}) {
+		if value(have, name) == "" {
 			out = append(out, d)
 		}
+	}
+	if value(have, "SRS_HTTP_API_LISTEN") == "" { // one port is enough for a demo
+		out = append(out, "SRS_HTTP_API_LISTEN="+value(slices.Concat(have, out), "SRS_HTTP_SERVER_LISTEN"))
 	}
 	return append(out, have...) // the first of a name counts
 }
 
+// value gives a variable's first value that says something, "" if there is none.
+func value(env []string, name string) string {
+	for _, kv := range env {
+		if v, ok := strings.CutPrefix(kv, name+"="); ok && v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
 // Addresses are where a demo plays, as host:port; empty for what is off.
 type Addresses struct {
-	RTMP, RTMPS, HTTP, HTTPS string
+	RTMP, RTMPS, HTTP, HTTPS, API string
 }
 
 // AddressesOf gives those of a configuration, for somebody on the same machine.
@@ -48,6 +59,9 @@ func AddressesOf(r *conf.Scope) Addresses {
 	}
 	if r.Bool("http_server.https.enabled") {
 		a.HTTPS = local(r.Addr("http_server.https.listen"))
+	}
+	if r.Bool("http_api.enabled") {
+		a.API = local(r.Addr("http_api.listen"))
 	}
 	return a
 }
@@ -96,6 +110,9 @@ func (a Addresses) Text() string {
 	}
 	if a.HTTP != "" { // ffplay has no WebSockets
 		row("WS-FLV", url("ws", a.HTTP, path+".flv")+"   in a browser: "+url("http", a.HTTP, "/?ws"))
+	}
+	if a.API != "" {
+		row("HTTP API", "curl "+url("http", a.API, "/api/v1/streams/"))
 	}
 	if a.RTMP != "" {
 		fmt.Fprintf(&b, "\nPublish a file of yours as %s/mine:\n\n", App)

@@ -57,9 +57,10 @@ func TestRounds(t *testing.T) {
 }
 
 func TestText(t *testing.T) {
-	text := Addresses{RTMP: "127.0.0.1:1935", HTTP: "127.0.0.1:8080"}.Text()
+	text := Addresses{RTMP: "127.0.0.1:1935", HTTP: "127.0.0.1:8080", API: "127.0.0.1:1985"}.Text()
 	for _, want := range []string{"http://127.0.0.1:8080/\n", "ffplay rtmp://127.0.0.1/live/livestream\n",
-		"ffplay http://127.0.0.1:8080/live/livestream.flv\n", "ws://127.0.0.1:8080/live/livestream.flv "} {
+		"ffplay http://127.0.0.1:8080/live/livestream.flv\n", "ws://127.0.0.1:8080/live/livestream.flv ",
+		"curl http://127.0.0.1:1985/api/v1/streams/\n"} {
 		require.Contains(t, text, want)
 	}
 	require.NotContains(t, text, "rtmps")
@@ -71,7 +72,11 @@ func TestText(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	f, err := conf.Load(conf.Options{EnvOnly: true, Environ: Environ([]string{"SRS_LISTEN=[::]:2000 2001", "SRS_HTTP_SERVER_LISTEN="})})
 	require.NoError(t, err)
-	require.Equal(t, Addresses{RTMP: "127.0.0.1:2000", HTTP: "127.0.0.1:8080"}, AddressesOf(f.Root()))
+	require.Equal(t, Addresses{RTMP: "127.0.0.1:2000", HTTP: "127.0.0.1:8080", API: "127.0.0.1:8080"}, AddressesOf(f.Root()))
+	require.False(t, f.Root().Bool("http_api.auth.anonymous"))
+	f, err = conf.Load(conf.Options{EnvOnly: true, Environ: Environ([]string{"SRS_HTTP_SERVER_LISTEN=81", "SRS_HTTP_API_LISTEN=82"})})
+	require.NoError(t, err)
+	require.Equal(t, Addresses{RTMP: "127.0.0.1:1935", HTTP: "127.0.0.1:81", API: "127.0.0.1:82"}, AddressesOf(f.Root()))
 	require.False(t, f.Daemon())
 	require.Equal(t, "console", f.Root().String("srs_log_tank"))
 }
