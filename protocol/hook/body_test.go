@@ -3,6 +3,8 @@ package hook
 import (
 	"context"
 	"encoding/json"
+	"io"
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -225,6 +227,12 @@ func TestFiles(t *testing.T) {
 	v := all(c.url)
 	notify := c.url + "api/v1/on_hls_notify/[server_id]/[service_id]/[app]/[stream]/[ts_url][param]"
 	v.OnHLSNotify = []string{notify, notify + "&second=1"}
+	c.answer = func(w http.ResponseWriter, g got) {
+		if g.method == http.MethodGet { // its answer does not count
+			w.WriteHeader(http.StatusNotFound)
+		}
+		_, _ = io.WriteString(w, "0")
+	}
 	srv := run(t, same(v))
 	q := request("rtmp", "av")
 	q.URL, q.Param = "rtmp://127.0.0.1:1935/live", "?token=abc"

@@ -183,6 +183,14 @@ func (c *caller) request(ctx context.Context, q *call, rawURL string) (*http.Req
 	return req, nil
 }
 
+// agent is the User-Agent header.
+func agent(configured string) string {
+	if configured == "" {
+		return "srsgo"
+	}
+	return configured
+}
+
 var errURL = errors.New("not an http or https URL")
 
 // parseURL reads a callee's URL. Errors do not repeat it, for it may have a password.

@@ -47,8 +47,8 @@ func (m *Module) HLS(s *stream.Session, seg Segment) {
 			identity: w.identity(s.Request.Key),
 		})), stream.Key{})
 	}
-	if len(v.OnHLSNotify) > 0 {
-		m.queue(s, m.notification(&v, s, t.Param, &seg), stream.Key{})
+	for _, template := range v.OnHLSNotify { // one that fails does not keep the next from being called
+		m.queue(s, m.notification(&v, template, s, t.Param, &seg), stream.Key{})
 	}
 }
 
@@ -64,14 +64,14 @@ func (seg *Segment) absolute() bool {
 	return strings.HasPrefix(seg.URI, "http://") || strings.HasPrefix(seg.URI, "https://")
 }
 
-// notification fetches a URL that a CDN serves, for it to have the segment early. What comes back
-// does not matter.
-func (m *Module) notification(v *Vhost, s *stream.Session, param string, seg *Segment) *call {
+// notification fetches a URL that a CDN serves, for it to have the segment early. Of what comes back
+// a part is read at most, and nothing looked at.
+func (m *Module) notification(v *Vhost, template string, s *stream.Session, param string, seg *Segment) *call {
 	vars := strings.NewReplacer(
 		"[server_id]", m.write.id.Server, "[service_id]", m.write.id.Service,
 		"[app]", s.Request.Key.App, "[stream]", s.Request.Key.Name, "[ts_url]", seg.URI, "[param]", param)
 	return &call{
-		hook: onHLSNotify, method: http.MethodGet, urls: v.OnHLSNotify,
+		hook: onHLSNotify, method: http.MethodGet, urls: []string{template},
 		timeout: min(v.Timeout, notifyTimeout), verify: v.VerifyTLS,
 		expand: func(template string) string {
 			if seg.absolute() {
@@ -89,7 +89,6 @@ func (m *Module) notification(v *Vhost, s *stream.Session, param string, seg *Se
 			}
 			return err
 		},
-		waive: func(error) {},
 	}
 }
 

@@ -170,14 +170,6 @@ func (b *Heartbeat) post(ctx context.Context, cfg *HeartbeatConfig) error {
 	})
 }
 
-// agent is the User-Agent header.
-func agent(configured string) string {
-	if configured == "" {
-		return "srsgo"
-	}
-	return configured
-}
-
 var (
 	_ protocol.Module   = (*Heartbeat)(nil)
 	_ protocol.Reloader = (*Heartbeat)(nil)
