@@ -65,7 +65,7 @@ func request(r *http.Request, res *protocol.Resolved, typ string) stream.Request
 		Key: stream.Key{
 			Vhost: strings.Clone(res.Key.Vhost), App: strings.Clone(res.Key.App), Name: strings.Clone(res.Key.Name),
 		},
-		Protocol: "flv", Type: typ, Remote: r.RemoteAddr, TLS: r.TLS != nil,
+		ID: protocol.RequestID(r), Protocol: "flv", Type: typ, Remote: r.RemoteAddr, TLS: r.TLS != nil,
 		Param: strings.Clone(res.Param), URL: requestURL(r),
 		PageURL: strings.Clone(r.Referer()), UserAgent: strings.Clone(r.UserAgent()),
 	}
@@ -92,14 +92,14 @@ func (m *Module) admit(w http.ResponseWriter, r *http.Request, d *demand) *viewe
 		_ = player.CloseCause(err)
 	}
 	if err != nil {
-		m.host.Logger.Warn("flv play refused", "stream", d.Key, "remote", r.RemoteAddr, "method", r.Method, "url", requestURL(r), "err", err)
+		m.host.Logger.Warn("flv play refused", "id", protocol.RequestID(r), "stream", d.Key, "remote", r.RemoteAddr, "method", r.Method, "url", requestURL(r), "err", err)
 		refuse(w, err)
 		return nil
 	}
 	v := &viewer{m: m, player: player, remux: d.remux, meta: d.cfg.MetaData, wait: d.cfg.MaxWait}
 	s := player.Session()
 	m.host.Logger.Info("flv plays", "id", s.ID, "stream", s.Request.Key, "remote", s.Request.Remote, "param", s.Request.Param,
-		"method", r.Method, "url", s.Request.URL)
+		"method", r.Method, "url", s.Request.URL, "source_id", player.Stream().PublisherID())
 	return v
 }
 

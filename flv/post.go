@@ -68,8 +68,9 @@ func (m *Module) startIngest(cfg *Config) error {
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, c)
 		},
-		ErrorLog: slog.NewLogLogger(m.host.Logger.Handler(), slog.LevelError),
+		ErrorLog: slog.NewLogLogger(m.host.Logger.Handler(), slog.LevelDebug),
 	}
+	protocol.LogHTTP(m.ingest, m.host.Logger)
 	for _, l := range listeners {
 		m.host.Logger.Info("flv ingest listens", "addr", l.Addr().String())
 		m.host.Go(func(context.Context) error {
@@ -103,7 +104,7 @@ func (m *Module) post(w http.ResponseWriter, r *http.Request) {
 		err = m.publish(w, r, &res)
 	}
 	if err != nil {
-		m.host.Logger.Warn("flv publish refused or failed", "path", r.URL.Path, "remote", r.RemoteAddr, "err", err)
+		m.host.Logger.Warn("flv publish refused or failed", "id", protocol.RequestID(r), "path", r.URL.Path, "remote", r.RemoteAddr, "err", err)
 		refuse(w, err)
 		return
 	}

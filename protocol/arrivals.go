@@ -7,14 +7,16 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/srsgo/srs/stream"
 )
 
-// arrivals are the connections of an HTTP server whose first request has not reached a
-// handler. Once told to shut down, net/http drops a request that arrives on one of them;
-// so they are waited for before.
+// arrivals are the connections of an HTTP server, each until its first request has
+// reached a handler. Once told to shut down, net/http drops a request that arrives on one
+// of those; so they are waited for before.
 type arrivals struct {
 	logger *slog.Logger
-	since  sync.Map // net.Conn → time.Time
+	conns  sync.Map // net.Conn → *httpConn
 	open   tracker
 }
 
@@ -22,46 +24,50 @@ type arrivals struct {
 // have been silent for as long.
 const arrivalTime = 5 * time.Second
 
-type arrivalKey struct{}
-
 // install makes a the one that srv's connections pass.
 func (a *arrivals) install(srv *http.Server) {
 	srv.ConnState = a.state
+	inner := srv.ConnContext
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-		return context.WithValue(ctx, arrivalKey{}, c)
+		if inner != nil {
+			ctx = inner(ctx, c)
+		}
+		h := &httpConn{id: stream.NewID(), c: c, since: time.Now()}
+		a.conns.Store(c, h)
+		a.open.add()
+		return context.WithValue(ctx, httpConnKey{}, h)
 	}
 	next := srv.Handler
 	srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if c, ok := r.Context().Value(arrivalKey{}).(net.Conn); ok {
-			a.gone(c)
+		if h, ok := r.Context().Value(httpConnKey{}).(*httpConn); ok {
+			if h.arrive() {
+				a.open.done()
+			}
+			r = h.begin(r)
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// state follows a connection. One that ends without a request, since it says nothing until
-// the time for a header is over for one, leaves a line in the log: net/http has none.
+// state follows a connection. One that ends leaves a line in the log, but for those that a handler
+// took over: net/http has none, not even for one that says nothing until the time for a header is over.
 func (a *arrivals) state(c net.Conn, s http.ConnState) {
-	switch s {
-	case http.StateNew:
-		a.since.Store(c, time.Now())
-		a.open.add()
-	case http.StateClosed:
-		if since, ok := a.gone(c); ok {
-			a.logger.Info("http connection ended without a request", "remote", c.RemoteAddr(),
-				"after", time.Since(since).Round(time.Millisecond))
-		}
-	}
-}
-
-// gone takes a connection off; ok tells whether it was there.
-func (a *arrivals) gone(c net.Conn) (since time.Time, ok bool) {
-	v, ok := a.since.LoadAndDelete(c)
+	v, ok := a.conns.Load(c)
 	if !ok {
-		return since, false
+		return
 	}
-	a.open.done()
-	return v.(time.Time), true
+	h := v.(*httpConn)
+	if s != http.StateClosed && s != http.StateHijacked {
+		h.enter(s)
+		return
+	}
+	a.conns.Delete(c)
+	if h.arrive() {
+		a.open.done()
+	}
+	if s == http.StateClosed {
+		h.logEnd(a.logger)
+	}
 }
 
 // shutdown ends srv as its Shutdown does, after the first requests of its connections have

@@ -19,6 +19,7 @@ type CoalescingConn struct {
 	net.Conn
 	onClose atomic.Pointer[func()] // runs once, at Close
 	peer    *proxied               // the addresses that a PROXY header told
+	failed  atomic.Pointer[error]  // of the last Read that failed
 	windowRead
 }
 
@@ -62,6 +63,21 @@ func (c *CoalescingConn) SetReadWindow(n int, window time.Duration) error {
 // maxLowWater bounds the bytes a Read may wait for; the kernel grows the socket's
 // receive buffer to twice that.
 const maxLowWater = 1 << 20
+
+// fail keeps why a Read failed, for whoever has to tell how the connection ended.
+func (c *CoalescingConn) fail(err error) error {
+	c.failed.Store(&err)
+	return err
+}
+
+// plainRead reads without a window.
+func (c *CoalescingConn) plainRead(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil {
+		err = c.fail(err)
+	}
+	return n, err
+}
 
 // NetConn gives the wrapped connection.
 func (c *CoalescingConn) NetConn() net.Conn { return c.Conn }

@@ -53,7 +53,7 @@ func (c *CoalescingConn) initWindow() {
 // Read reads as net.Conn does, within the window that SetReadWindow set.
 func (c *CoalescingConn) Read(b []byte) (int, error) {
 	if c.raw == nil || len(b) == 0 {
-		return c.Conn.Read(b)
+		return c.plainRead(b)
 	}
 	c.readMu.Lock()
 	defer c.readMu.Unlock()
@@ -128,7 +128,7 @@ func (c *CoalescingConn) result() (int, error) {
 		return 0, c.readError(os.NewSyscallError("read", c.errno))
 	}
 	if c.n == 0 {
-		return 0, io.EOF
+		return 0, c.fail(io.EOF)
 	}
 	c.short = c.n < len(c.buf)
 	return c.n, nil
@@ -137,7 +137,7 @@ func (c *CoalescingConn) result() (int, error) {
 // readError is what net.TCPConn.Read would have said.
 func (c *CoalescingConn) readError(err error) error {
 	l := c.Conn.LocalAddr()
-	return &net.OpError{Op: "read", Net: l.Network(), Source: l, Addr: c.Conn.RemoteAddr(), Err: err}
+	return c.fail(&net.OpError{Op: "read", Net: l.Network(), Source: l, Addr: c.Conn.RemoteAddr(), Err: err})
 }
 
 // block begins the wait of a Read: the window starts now. It tells whether there is one, short

@@ -173,6 +173,7 @@ type site struct {
 // ServeHTTP answers what concerns every path, and routes the rest.
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.RemoteAddr = forwarded(r, s.proxies)
+	logRequest(s.server.logger, r)
 	h := w.Header()
 	if s.name != "" {
 		h.Set("Server", s.name)

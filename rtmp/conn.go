@@ -38,6 +38,7 @@ type conn struct {
 	cfg  *Config
 	net  net.Conn
 	read *chunk.Reader
+	id   string // which lines of the log have
 	log  *slog.Logger
 
 	ses    *stream.Conn
@@ -72,7 +73,8 @@ var errSaid = errors.New("rtmp: refused")
 var errPanic = errors.New("rtmp: panic")
 
 func newConn(m *Module, nc net.Conn) *conn {
-	return &conn{m: m, cfg: m.cfg.Load(), net: nc, log: m.log(), chunk: chunk.DefaultSize}
+	id := stream.NewID()
+	return &conn{m: m, cfg: m.cfg.Load(), net: nc, id: id, log: m.log().With("id", id), chunk: chunk.DefaultSize}
 }
 
 func (c *conn) run(ctx context.Context) error {

@@ -53,7 +53,7 @@ func (c *conn) connect(ctx context.Context, cmd *command) error {
 	c.caps = int(c.app.Number("capsEx"))
 	c.vhost = c.cfg.vhost(res.Key.Vhost)
 	r := c.request(res.Key, res.Param)
-	r.Key.Name, r.Type = "", "rtmp"
+	r.Key.Name, r.Type, r.ID = "", "rtmp", c.id
 	ask, stop := protocol.UntilGone(ctx, c.net)
 	ses, err := c.m.host.Hub.Connect(ask, r)
 	stop()

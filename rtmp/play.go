@@ -66,7 +66,8 @@ func (c *conn) startPlay(ctx context.Context, cmd *command) error {
 		return c.refusePlay(&res, err)
 	}
 	duration := time.Duration(max(cmd.number(2, 0), 0)) * time.Millisecond
-	c.log.Info("rtmp plays", append(c.streamAttrs(&res, playType), "duration", duration)...)
+	c.log.Info("rtmp plays", append(c.streamAttrs(&res, playType), "duration", duration,
+		"source_id", player.Stream().PublisherID())...)
 	c.send(c.playStatus(nil))
 	if err := c.flush(); err != nil {
 		_ = player.CloseCause(err)

@@ -222,9 +222,11 @@ func (h *Hub) EndView(s *Session, cause error) { h.end(s, EventStop, cause) }
 
 // admit asks the gates and registers the session.
 func (h *Hub) admit(ctx context.Context, a Action, r Request) (*Session, error) {
-	s := &Session{ID: newID(), Action: a, Request: r, Start: time.Now(), hub: h}
+	s := &Session{ID: r.ID, Action: a, Request: r, Start: time.Now(), hub: h}
 	if c := r.Conn; c != nil {
 		s.ID = c.ID // one id from the connection to what it does
+	} else if s.ID == "" {
+		s.ID = NewID()
 	}
 	parent := context.Background()
 	if r.Conn != nil {
@@ -246,7 +248,7 @@ func (h *Hub) admit(ctx context.Context, a Action, r Request) (*Session, error) 
 	}
 	if r.Conn == nil || a == ActionConnect {
 		for h.sessions[s.ID] != nil {
-			s.ID = newID()
+			s.ID = NewID()
 		}
 	}
 	h.sessions[sessionKey(s)] = s

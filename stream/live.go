@@ -94,6 +94,14 @@ func (s *Stream) Publisher() *Session {
 	return nil
 }
 
+// PublisherID gives the id of the session that publishes, empty for none.
+func (s *Stream) PublisherID() string {
+	if p := s.Publisher(); p != nil {
+		return p.ID
+	}
+	return ""
+}
+
 // Open reads the stream from within the server: no Gate is asked, and the reader does
 // not count as a viewer, so that it never keeps an edge pulling or a publisher from
 // being idle. It ends with ctx.

@@ -31,6 +31,9 @@ func (a Action) String() string {
 // Request is what a peer asks for. A Gate reads it; it does not change afterwards.
 type Request struct {
 	Key Key
+	// ID is what the log called the peer before it asked; the session gets it unless another one
+	// has it. Empty: a new one. Sessions on a Conn have that one's.
+	ID string
 	// Protocol is the module's name: rtmp, flv, …
 	Protocol string
 	// Type is SRS's name of the client's kind: fmle-publish, rtmp-play, flv-play, …
@@ -129,8 +132,8 @@ func (s *Session) Kick(cause error) {
 // Stream gives what a session publishes or plays; nil for a connection.
 func (s *Session) Stream() *Stream { return s.stream.Load() }
 
-// newID gives 8 random characters, enough to find a session's lines in a log.
-func newID() string {
+// NewID gives 8 random characters, enough to find a session's lines in a log.
+func NewID() string {
 	const chars = "0123456789abcdefghijklmnopqrstuvwxyz"
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
