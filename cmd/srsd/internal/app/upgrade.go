@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/srsgo/srs/cmd/srsd/internal/daemon"
@@ -52,7 +53,11 @@ func (p *process) upgrade(signals <-chan os.Signal) (ended bool) {
 				return false
 			}
 			p.giveUp(cmd.Process.Pid)
-			p.finish(signals)
+			if slices.ContainsFunc(after, p.ends) {
+				p.stop()
+			} else {
+				p.finish(signals)
+			}
 			return true
 		case s := <-signals:
 			switch daemon.KindOf(s) {
@@ -74,8 +79,10 @@ func (p *process) giveUp(pid int) {
 	p.log.Info("upgrade: the new process serves, this one waits for its clients to leave", "new", pid)
 	p.tell(daemon.MainPID(pid), daemon.Status("serving"))
 	_ = p.supervisor.Close()
-	_ = p.pid.Close()
-	p.pid = nil
+	if p.pid != nil {
+		_ = p.pid.Close()
+		p.pid = nil
+	}
 }
 
 // lockPID takes the pid file. One that was handed over to waits for that until it serves: the old
