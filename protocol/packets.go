@@ -68,7 +68,7 @@ func (s *sharedPackets) open(given net.PacketConn, role, asked string, o ListenO
 		}
 		return nil
 	}
-	for _, in := range s.pool.left.datagrams(role, s.key.Addr) {
+	for _, in := range s.pool.inherited.datagrams(role, s.key.Addr) {
 		s.pool.logger.Info("listening on an inherited socket", "listen", s.key.Address, "socket", in.String())
 		s.PacketConn, s.name, s.kept = in.packets, in.name, in.name != ""
 		return nil

@@ -25,10 +25,10 @@ type pool struct {
 	packets map[poolKey]*sharedPackets
 	given   map[string]net.Listener // injected, by address
 	givenPC map[string]net.PacketConn
-	left    *Inherited
 	leaving map[string]bool // owners that a reload replaces: what they hold may be taken
 	work    sync.WaitGroup
 
+	inherited *Inherited
 	succeeded bool // handed over to another process
 
 	settling tracker // listeners that have to ask connections for more before they give them on
@@ -44,7 +44,7 @@ func newPool(cfg *Config, logger *slog.Logger) *pool {
 	p := &pool{
 		logger: logger,
 		shared: map[poolKey]*sharedListener{}, packets: map[poolKey]*sharedPackets{},
-		given: map[string]net.Listener{}, givenPC: map[string]net.PacketConn{}, left: cfg.Inherited,
+		given: map[string]net.Listener{}, givenPC: map[string]net.PacketConn{}, inherited: cfg.Inherited,
 	}
 	p.limit.max.Store(int64(cfg.MaxConns))
 	for s, l := range cfg.Listeners {
@@ -142,7 +142,7 @@ func (s *sharedListener) open(given net.Listener, role, asked string, o ListenOp
 		}
 		return nil
 	}
-	for _, in := range s.pool.left.listeners(role, s.key.Addr) {
+	for _, in := range s.pool.inherited.listeners(role, s.key.Addr) {
 		s.pool.logger.Info("listening on an inherited socket", "listen", s.key.Address, "socket", in.String())
 		s.sockets = append(s.sockets, in.listener)
 		s.name, s.kept = in.name, in.name != ""
@@ -202,7 +202,7 @@ func (p *pool) stopAccepting() {
 func (p *pool) dropUnasked() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.left.dropUnasked(p.logger)
+	p.inherited.dropUnasked(p.logger)
 }
 
 // settleTime bounds how long a connection that was accepted may take to get to who serves
@@ -223,7 +223,7 @@ func (p *pool) close() {
 	for _, c := range p.givenPC {
 		pcs = append(pcs, c)
 	}
-	p.left.Close()
+	p.inherited.Close()
 	p.mu.Unlock()
 	for _, c := range pcs {
 		_ = c.Close()
