@@ -14,8 +14,8 @@ import (
 // What a request may cost. The header's size and time are the listener's business.
 const (
 	maxBody   = 64 << 10
-	bodyTime  = 10 * time.Second // to send the body
-	replyTime = 10 * time.Second // to take the answer
+	bodyTime  = 10 * time.Second          // to send the body
+	replyTime = bodyTime + 10*time.Second // to take the answer, before which net/http reads the rest of the body
 )
 
 // Codes of SRS that the API answers.

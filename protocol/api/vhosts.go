@@ -58,10 +58,13 @@ func (m *Module) serveVhosts(w http.ResponseWriter, r *http.Request) {
 	rows := m.vhostRows()
 	id := restID(r, "/api/v1/vhosts/")
 	if id == "" {
+		if q := r.URL.Query(); q.Has("start") || q.Has("count") { // else all: who configures them knows how many
+			rows = page(rows, q)
+		}
 		reply(w, struct {
 			head
 			Vhosts []vhostRow `json:"vhosts"`
-		}{m.head, page(rows, r.URL.Query())})
+		}{m.head, rows})
 		return
 	}
 	i := slices.IndexFunc(rows, func(v vhostRow) bool { return v.ID == id })
