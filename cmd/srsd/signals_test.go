@@ -123,6 +123,39 @@ func TestSessionLines(t *testing.T) {
 	s.awaitMatch(fail + `serve error code=1028\(StreamBusy\)`)
 	s.awaitMatch(fail + `serve error code=2014\(NoVhost\)`)
 	s.awaitMatch(info + fmt.Sprintf(`HTTP #0 127\.0\.0\.1:\d+ GET http://127\.0\.0\.1:%d/live/a\.flv, content-length=-1`, s.http))
+	// From a player to its publisher, and from a request to its end.
+	s.awaitMatch(info + fmt.Sprintf(`source url=/live/a, ip=127\.0\.0\.1, cache=1/2500, is_edge=0, source_id=%s/%[1]s`, session))
+	request := regexp.MustCompile(info + `HTTP #0 .*live/a\.flv`).FindStringSubmatch(s.output())[1]
+	s.awaitMatch(`\[` + request + `\] source url=/live/a, .*source_id=` + session)
+	s.awaitMatch(`\[` + request + `\]\[\d+\] client disconnect peer\. ret=1007`)
+	s.awaitMatch(`thread \[\d+\]\[\w{8}\]: rtmp\.\(\*conn\)\.\w+\(\) \[\./rtmp/\w+\.go:\d+\]\[errno=0\]`)
+}
+
+// TestLogRotates: a log file that may have 1 MB has no more, and no line is lost.
+func TestLogRotates(t *testing.T) {
+	s := launch(t, "srs_log_max_size 1; srs_log_max_files 100;\n"+basic+playable, nil, "-c", "srs.conf")
+	const requests = 800
+	url := fmt.Sprintf("http://127.0.0.1:%d/none?x=%s", s.http, strings.Repeat("x", 2000))
+	for i := range requests {
+		r, err := http.Get(fmt.Sprintf("%s&i=%d,", url, i))
+		require.NoError(t, err)
+		require.NoError(t, r.Body.Close())
+	}
+	s.signal(syscall.SIGINT)
+	require.Zero(t, s.exits())
+	files, err := filepath.Glob(filepath.Join(s.dir, "srs.log*"))
+	require.NoError(t, err)
+	require.Greater(t, len(files), 1)
+	var all strings.Builder
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(b), 1<<20)
+		all.Write(b)
+	}
+	for i := range requests {
+		require.Equal(t, 1, strings.Count(all.String(), fmt.Sprintf("&i=%d,", i)), i)
+	}
 }
 
 func TestDrains(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/srsgo/srs/cmd/srsd/internal/conf"
 	"github.com/srsgo/srs/cmd/srsd/internal/demo"
 	"github.com/srsgo/srs/cmd/srsd/internal/srslog"
+	"github.com/srsgo/srs/protocol/errcode"
 )
 
 // The codes of SRS that srsd ends with besides those of package conf. The operating system keeps the
@@ -23,18 +24,13 @@ const (
 	codeOther    = 1
 )
 
-var codeNames = map[int]string{
-	codeListen: "SocketBind", conf.CodeConfig: "ConfigInvalid", codeRunning: "PidFileProcessExists",
-	codeOrphaned: "AsProcessPPID", conf.CodeCaster: "CasterEngine",
-}
-
 // exit is the exit status of a code.
 func exit(code int) int { return code & 0xff }
 
 // describe writes a code as SRS does.
 func describe(code int) string {
-	if name := codeNames[code]; name != "" {
-		return fmt.Sprintf("code=%d(%s)", code, name)
+	if c, ok := errcode.Lookup(code); ok {
+		return fmt.Sprintf("code=%d(%s)", c.Number, c.Name)
 	}
 	return fmt.Sprintf("code=%d", code)
 }
@@ -42,8 +38,8 @@ func describe(code int) string {
 // Main does what the arguments, without the program's name, ask for, and gives the exit status. All
 // output goes to os.Stdout, as with SRS.
 func Main(args []string) int {
-	out := srslog.NewOutput(os.Stdout)
-	console := slog.New(srslog.New(out, srslog.Options{Color: out.Terminal}))
+	out := os.Stdout
+	console := slog.New(srslog.New(out, srslog.Options{Color: func() bool { return srslog.Terminal(out) }, NoPlace: true}))
 	o, err := cli.Parse(args)
 	if err != nil {
 		console.Error(describe(conf.CodeConfig) + " : " + err.Error())

@@ -33,10 +33,11 @@ type process struct {
 	ready   *daemon.Ready
 	demo    bool
 
-	out   *srslog.Output
-	level slog.LevelVar
-	log   *slog.Logger
-	pid   *daemon.PIDFile // nil in a demo
+	out     *srslog.Output
+	level   slog.LevelVar
+	secrets atomic.Pointer[[]string] // that no line may have
+	log     *slog.Logger
+	pid     *daemon.PIDFile // nil in a demo
 
 	program    *daemon.Program
 	inherited  *protocol.Inherited
@@ -75,10 +76,10 @@ func run(o conf.Options, console *slog.Logger, isDemo bool) int {
 	// From here on no signal ends the process by itself: once the pid file is there, they come.
 	signals, stop := daemon.Signals()
 	defer stop()
+	defer p.close()
 	if code := p.prepare(f); code != 0 {
 		return code
 	}
-	defer p.close()
 	if code := p.start(f); code != 0 {
 		return code
 	}
@@ -175,18 +176,28 @@ func (p *process) prepare(f *conf.File) int {
 func (p *process) openLog(f *conf.File) (err error) {
 	r := f.Root()
 	if r.String("srs_log_tank") == "file" {
-		if p.out, err = srslog.OpenFile(r.String("srs_log_file")); err != nil {
+		if p.out, err = srslog.OpenFile(r.String("srs_log_file"), rotation(f)); err != nil {
 			return err
 		}
 	} else {
 		p.out = srslog.NewOutput(os.Stdout)
 	}
-	p.setLevel(f)
+	p.setLog(f)
 	p.log = slog.New(srslog.NewFormat(r.String("log_format"), p.out, srslog.Options{
 		Level: &p.level, UTC: r.Bool("utc_time"), Color: p.out.Terminal, GOPCache: p.gopCache,
+		Secrets: func() []string { return *p.secrets.Load() },
 	}))
+	p.out.OnLoss(func(lines int64, err error) {
+		p.log.Warn("the log could not be written for a while", "lost", lines, "err", err)
+	})
 	slog.SetDefault(p.log)
 	return nil
+}
+
+// rotation is what keeps the log file from growing.
+func rotation(f *conf.File) srslog.Rotation {
+	r := f.Root()
+	return srslog.Rotation{MaxSize: int64(r.Int("srs_log_max_size")) << 20, MaxFiles: r.Int("srs_log_max_files")}
 }
 
 // gopCache is what the configuration of the moment says of a stream's GOP cache.
@@ -195,7 +206,11 @@ func (p *process) gopCache(k stream.Key) (on bool, frames int) {
 	return !s.NoCache, max(s.CacheFrames, 0)
 }
 
-func (p *process) setLevel(f *conf.File) {
+// setLog has the log follow what the configuration says of it that can change at run time.
+func (p *process) setLog(f *conf.File) {
+	secrets := f.Secrets()
+	p.secrets.Store(&secrets)
+	p.out.SetRotation(rotation(f))
 	p.level.Set(srslog.ParseLevel(f.Root().String("srs_log_level"), f.Root().String("srs_log_level_v2")))
 }
 
@@ -263,8 +278,12 @@ func (p *process) close() {
 	if p.pid != nil {
 		_ = p.pid.Close()
 	}
-	_ = p.supervisor.Close()
-	_ = p.out.Close()
+	if p.supervisor != nil {
+		_ = p.supervisor.Close()
+	}
+	if p.out != nil {
+		_ = p.out.Close()
+	}
 }
 
 // serve does what signals ask for until one ends the server.

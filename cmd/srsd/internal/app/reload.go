@@ -74,7 +74,7 @@ func (p *process) take(ctx context.Context, f *conf.File) error {
 	p.srv.Hub().SetSettings(cfg.Settings)
 	cfg.Commit()
 	p.cfg.Store(cfg)
-	p.setLevel(f)
+	p.setLog(f)
 	p.warn(f)
 	if w := p.watcher.Load(); w != nil {
 		w.Follow(f.Files())

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 
+	"github.com/srsgo/srs/protocol/errcode"
 	"github.com/srsgo/srs/stream"
 )
 
@@ -24,9 +25,14 @@ var events = map[string]func(*event) []entry{
 	"rtmp plays":            func(e *event) []entry { return append(e.identified(), e.source()) },
 	"rtmp play refused":     func(e *event) []entry { return append(e.identified(), e.failed("play")) },
 	"rtmp connection ended": (*event).ended,
-	"flv plays":             func(e *event) []entry { return []entry{e.request()} },
-	"flv play refused":      func(e *event) []entry { return []entry{e.request(), e.failed("play")} },
-	"flv play ended":        (*event).playEnded,
+
+	"http request":          func(e *event) []entry { return []entry{e.request()} },
+	"http connection ended": (*event).httpEnded,
+
+	"flv plays":                     func(e *event) []entry { return []entry{e.source()} },
+	"flv play refused":              func(e *event) []entry { return []entry{e.failed("play")} },
+	"flv play ended":                (*event).playEnded,
+	"flv publish refused or failed": func(e *event) []entry { return []entry{e.failed("publish")} },
 }
 
 // clientLeft is the end of a client that closes its connection. SRS warns of it, with the code of a
@@ -35,10 +41,10 @@ var clientLeft = entry{LevelWarn, "client disconnect peer. ret=1007"}
 
 // event is a record of the library.
 type event struct {
-	h      *Handler
-	record *slog.Record
-	attrs  map[string]slog.Value
-	plain  string // the record's line as it is without an entry in events
+	h     *Handler
+	attrs map[string]slog.Value
+	level slog.Level
+	plain string // the record's line as it is without an entry in events
 }
 
 // text gives an attribute as it is written; empty where there is none.
@@ -47,7 +53,17 @@ func (e *event) text(name string) string {
 	if !ok {
 		return ""
 	}
-	return string(appendEscaped(nil, maskAttr(name, text(v.Resolve()))))
+	return string(appendEscaped(nil, e.h.mask.attr(name, text(v.Resolve()))))
+}
+
+// err gives the record's error, nil if there is none.
+func (e *event) err() error {
+	v, ok := e.attrs["err"]
+	if !ok {
+		return nil
+	}
+	err, _ := v.Any().(error)
+	return err
 }
 
 // stream gives the stream that the record is about.
@@ -82,25 +98,40 @@ func (e *event) identified() []entry {
 		e.text("type"), e.text("vhost"), appendEscaped(nil, k.App), appendEscaped(nil, k.Name), e.text("param"), wait)}}
 }
 
+// source tells which publisher a session's stream has, none for one that begins to publish. SRS names
+// the present one and the one before, which for most streams are the same; here they always are.
 func (e *event) source() entry {
 	k, _ := e.stream()
 	ip := e.text("ip")
+	if ip == "" {
+		ip = e.text("remote")
+	}
 	if host, _, err := net.SplitHostPort(ip); err == nil {
 		ip = host
 	}
 	cache, frames := e.h.o.gopCache(k)
-	return entry{LevelInfo, fmt.Sprintf("source url=%s, ip=%s, cache=%d/%d, is_edge=0, source_id=/", e.text("stream"), ip, cache, frames)}
+	id := e.text("source_id")
+	return entry{LevelInfo, fmt.Sprintf("source url=%s, ip=%s, cache=%d/%d, is_edge=0, source_id=%s/%s",
+		e.text("stream"), ip, cache, frames, id, id)}
 }
 
-// failed is what ends a session that was refused or went wrong.
+// failed is what ends a session that was refused or went wrong: the error's code, and where it came
+// through.
 func (e *event) failed(doing string) entry {
-	err, _ := e.attrs["err"].Any().(error)
-	return entry{LevelError, fmt.Sprintf("serve error %s : %s : %s", codeOf(err), doing, e.text("err"))}
+	err := e.err()
+	if err == nil {
+		return entry{LevelError, fmt.Sprintf("serve error %s : %s", errcode.Of(nil), doing)}
+	}
+	out := fmt.Appendf(nil, "serve error %s : %s", errcode.Of(err), doing)
+	for _, x := range links(err) {
+		out = appendEscaped(append(out, " : "...), e.h.mask.attr("err", x))
+	}
+	return entry{LevelError, string(out)}
 }
 
 // ended is a client's leaving, a warning to SRS, or the server's ending of a session.
 func (e *event) ended() []entry {
-	err, _ := e.attrs["err"].Any().(error)
+	err := e.err()
 	switch {
 	case err != nil && !isShutdown(err):
 		return []entry{e.failed("service cycle")}
@@ -112,7 +143,7 @@ func (e *event) ended() []entry {
 
 // playEnded leaves the totals, for which SRS has no line, and adds SRS's own.
 func (e *event) playEnded() []entry {
-	list := []entry{{e.record.Level, e.plain}}
+	list := []entry{{e.level, e.plain}}
 	switch e.text("reason") {
 	case "client left":
 		list = append(list, clientLeft)
@@ -122,7 +153,21 @@ func (e *event) playEnded() []entry {
 	return list
 }
 
-// request is a request for a stream; it has no body, which SRS writes as -1.
+// request is a request on an HTTP connection, counted from 0.
 func (e *event) request() entry {
-	return entry{LevelInfo, fmt.Sprintf("HTTP #0 %s %s %s, content-length=-1", e.text("remote"), e.text("method"), e.text("url"))}
+	return entry{LevelInfo, fmt.Sprintf("HTTP #%s %s %s %s, content-length=%s",
+		e.text("n"), e.text("remote"), e.text("method"), e.text("url"), e.text("length"))}
+}
+
+// httpEnded has SRS's line with what else is known, for that line alone does not tell a browser that is
+// done from a client that never asked for anything.
+func (e *event) httpEnded() []entry {
+	more := fmt.Sprintf(" remote=%s, requests=%s, reason=%s", e.text("remote"), e.text("requests"), e.text("reason"))
+	switch {
+	case e.level >= LevelWarn:
+		return []entry{{LevelWarn, "server disconnect." + more}}
+	case e.text("by") == "client":
+		return []entry{{clientLeft.level, clientLeft.text + "," + more}}
+	}
+	return []entry{{LevelInfo, "client finished." + more}}
 }

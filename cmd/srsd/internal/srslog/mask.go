@@ -1,7 +1,6 @@
 package srslog
 
 import (
-	"log/slog"
 	"regexp"
 	"strings"
 )
@@ -13,19 +12,30 @@ const hidden = "***"
 // has its & and # as %26 and %23.
 const value = `(?:[^&#\s,;"'<>%]|%[013-9a-fA-F][0-9a-fA-F]|%2[0-2457-9a-fA-F])+`
 
-// secret is how the names of parameters with secrets look.
-const secret = `[\w.-]*(?:token|secret|passw|passphrase|key|sign|auth)[\w.-]*`
+const (
+	// secret is how the names of a URL's parameters with secrets look.
+	secret = `[\w.-]*(?:token|secret|passw|passphrase|key|sign|auth)[\w.-]*`
+	// surely is how names look that are those of secrets wherever they stand.
+	surely = `[\w.-]*(?:passw|passphrase|secret|token|authorization|signature|txsecret|auth_key)[\w.-]*|sign|pwd|jwt`
+)
 
 var (
 	secretParam = regexp.MustCompile(`(?i)((?:[?&#;]|%3f|%26|%23)` + secret + `(?:=|%3d))` + value)
 	secretFirst = regexp.MustCompile(`(?i)^(` + secret + `(?:=|%3d))` + value)
-	userInfo    = regexp.MustCompile(`(://[^/:@\s]*:)[^/@\s]+@`)
-	secretName  = regexp.MustCompile(`(?i)passw|passphrase|secret|token|authorization`)
+	// secretPair is a name and a value in a sentence, a map or JSON. A colon with a space after it is
+	// how errors go on, and no value follows, but in JSON.
+	secretPair = regexp.MustCompile(`(?i)((?:^|[\s,;"'\[{(])(?:` + surely + `)(?:=|:|\\?"\s*:\s*)[\[{\\"']*)[^&#\s,;"'<>\]})\\=]+`)
+	// secretJSON is JSON's form of that, where the value may have anything in it.
+	secretJSON = regexp.MustCompile(`(?i)("(?:` + surely + `)"\s*:\s*")(?:[^"\\]|\\.)+`)
+	userInfo   = regexp.MustCompile(`(://[^/:@\s]*:)[^/@\s]+@`)
+	// credentials are those of HTTP's Authorization, and JWTs wherever they are.
+	credentials = regexp.MustCompile(`(?i)\b(basic|bearer|digest)(\s+|%20)[\w.~+/=-]{6,}`)
+	jwt         = regexp.MustCompile(`\beyJ[\w-]{4,}\.[\w-]{2,}(?:\.[\w-]*)*`)
 )
 
 // Mask gives s with the secrets in it replaced by "***": the values of URL parameters that are named
-// like one (token, secret, password, key, sign, auth, and names with these in them), and the
-// passwords of URLs.
+// like one (token, secret, password, key, sign, auth, and names with these in them), the passwords of
+// URLs, JWTs, and what an Authorization header, a map or JSON has under such a name.
 func Mask(s string) string {
 	if strings.Contains(s, "://") && strings.Contains(s, "@") {
 		s = userInfo.ReplaceAllString(s, "${1}"+hidden+"@")
@@ -33,37 +43,59 @@ func Mask(s string) string {
 	if strings.ContainsAny(s, "=%") {
 		s = secretParam.ReplaceAllString(s, "${1}"+hidden)
 	}
+	if strings.ContainsAny(s, " %") {
+		s = credentials.ReplaceAllString(s, "${1}${2}"+hidden)
+	}
+	if strings.Contains(s, `":`) || strings.Contains(s, `" :`) {
+		s = secretJSON.ReplaceAllString(s, "${1}"+hidden)
+	}
+	if strings.ContainsAny(s, "=:") {
+		s = secretPair.ReplaceAllString(s, "${1}"+hidden)
+	}
+	if strings.Contains(s, "eyJ") {
+		s = jwt.ReplaceAllString(s, hidden)
+	}
 	return s
 }
 
-// maskAttr masks the value of an attribute, which may itself be a secret, or the parameters alone.
-func maskAttr(name, s string) string {
-	if secretName.MatchString(name) {
-		return hidden
-	}
-	if strings.ContainsAny(s, "=%") {
-		s = secretFirst.ReplaceAllString(s, "${1}"+hidden)
+// masker masks also the secrets of a configuration, wherever they are.
+type masker struct{ secrets func() []string }
+
+// text masks a message.
+func (m masker) text(s string) string {
+	if m.secrets != nil {
+		for _, x := range m.secrets() {
+			if x != "" && strings.Contains(s, x) {
+				s = strings.ReplaceAll(s, x, hidden)
+			}
+		}
 	}
 	return Mask(s)
 }
 
-// Replace masks attributes; it is the ReplaceAttr of slog's own handlers.
-func Replace(_ []string, a slog.Attr) slog.Attr {
-	v := a.Value.Resolve()
-	switch v.Kind() {
-	case slog.KindString, slog.KindAny:
-		if a.Key == slog.LevelKey {
-			if l, ok := v.Any().(slog.Level); ok {
-				return slog.String(a.Key, levelName(l))
+// attr masks the value of an attribute, which may itself be a secret, or the parameters alone.
+func (m masker) attr(name, s string) string {
+	if s == "" {
+		return s
+	}
+	if isSecret(name) {
+		return hidden
+	}
+	s = m.text(s)
+	if strings.ContainsAny(s, "=%") {
+		s = secretFirst.ReplaceAllString(s, "${1}"+hidden)
+	}
+	return s
+}
+
+// isSecret tells the names of attributes that are secrets themselves.
+func isSecret(name string) bool {
+	for i := range len(name) {
+		for _, x := range [...]string{"passw", "passphrase", "secret", "token", "authorization", "signature", "jwt"} {
+			if len(name)-i >= len(x) && strings.EqualFold(name[i:i+len(x)], x) {
+				return true
 			}
 		}
-		s := v.String()
-		if m := maskAttr(a.Key, s); m != s {
-			return slog.String(a.Key, m)
-		}
-		if err, ok := v.Any().(error); ok { // JSON would write what fields it has
-			return slog.String(a.Key, Mask(err.Error()))
-		}
 	}
-	return a
+	return strings.EqualFold(name, "sign") || strings.EqualFold(name, "pwd")
 }
