@@ -43,6 +43,7 @@ func (m *Module) operatorRoutes() []route {
 	return []route{
 		{path: "/metrics", auth: authMetrics, h: m.serveMetrics},
 		{path: "/api/v1/events", auth: authEvents, plain: true, h: m.serveEvents},
+		{path: "/api/v1/openapi.json", auth: authAPI, h: serveOpenAPI},
 		{path: "/healthz", h: serveHealth},
 		{path: "/readyz", h: m.serveReady},
 		{path: "/debug/pprof/", auth: authDebug, plain: true, h: m.serveProfiles},
