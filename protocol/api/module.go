@@ -28,7 +28,7 @@ type Config struct {
 	// Leave it off where "/" belongs to files.
 	Root bool
 	// Routes are paths of the application's own that are protected as the API is. One that ends
-	// with a slash is a prefix.
+	// with a slash is a prefix. The API's own come first.
 	Routes map[string]http.Handler
 	// Vhost tells what a vhost is set to; nil: all is off.
 	Vhost func(name string) VhostInfo

@@ -19,15 +19,15 @@ const (
 	recentLimit = time.Second
 )
 
-// get gives the value, which is made of the last one when it is due, and kept for at least keep.
-func (c *recent[T]) get(keep time.Duration, make func(old T) T) T {
+// get gives the value, which fresh makes of the last one when it is due, and kept for at least keep.
+func (c *recent[T]) get(keep time.Duration, fresh func(old T) T) T {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
 	if now.Before(c.until) {
 		return c.value
 	}
-	c.value = make(c.value)
+	c.value = fresh(c.value)
 	end := time.Now()
 	c.until = end.Add(max(keep, min(recentShare*end.Sub(now), recentLimit)))
 	return c.value
