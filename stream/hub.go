@@ -37,6 +37,7 @@ type Hub struct {
 	mu       sync.Mutex
 	streams  map[Key]*Stream
 	sessions map[string]*Session
+	reserved map[string]bool     // ids of those that gates are asked about
 	vhosts   map[string]*traffic // of what has ended, by name
 	start    time.Time
 	total    traffic // of the sessions that have ended
@@ -59,7 +60,7 @@ func NewHub(cfg HubConfig) *Hub {
 	if cfg.ReadBudget <= 0 {
 		cfg.ReadBudget = 2_500
 	}
-	return &Hub{cfg: cfg, streams: map[Key]*Stream{}, sessions: map[string]*Session{},
+	return &Hub{cfg: cfg, streams: map[Key]*Stream{}, sessions: map[string]*Session{}, reserved: map[string]bool{},
 		vhosts: map[string]*traffic{}, start: time.Now(), stop: make(chan struct{})}
 }
 
@@ -225,8 +226,9 @@ func (h *Hub) admit(ctx context.Context, a Action, r Request) (*Session, error) 
 	s := &Session{ID: r.ID, Action: a, Request: r, Start: time.Now(), hub: h}
 	if c := r.Conn; c != nil {
 		s.ID = c.ID // one id from the connection to what it does
-	} else if s.ID == "" {
-		s.ID = NewID()
+	} else {
+		h.reserveID(s)
+		defer h.releaseID(s.ID)
 	}
 	parent := context.Background()
 	if r.Conn != nil {
@@ -246,11 +248,6 @@ func (h *Hub) admit(ctx context.Context, a Action, r Request) (*Session, error) 
 		s.cancel(ErrShutdown)
 		return nil, ErrShutdown
 	}
-	if r.Conn == nil || a == ActionConnect {
-		for h.sessions[s.ID] != nil {
-			s.ID = NewID()
-		}
-	}
 	h.sessions[sessionKey(s)] = s
 	if a != ActionConnect {
 		h.clients++
@@ -259,6 +256,23 @@ func (h *Hub) admit(ctx context.Context, a Action, r Request) (*Session, error) 
 		}
 	}
 	return s, nil
+}
+
+// reserveID gives a session its id, which must not change any more once a gate has seen it.
+func (h *Hub) reserveID(s *Session) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s.ID == "" || h.sessions[s.ID] != nil || h.reserved[s.ID] {
+		s.ID = NewID()
+	}
+	h.reserved[s.ID] = true
+}
+
+// releaseID ends what reserveID began: the session has its place, or none.
+func (h *Hub) releaseID(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.reserved, id)
 }
 
 // maxVhosts bounds for how many vhosts traffic is counted: where no settings say which

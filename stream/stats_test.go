@@ -3,9 +3,11 @@ package stream
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -145,4 +147,39 @@ func TestOpenStage(t *testing.T) {
 	require.NoError(t, p.Close(nil))
 	<-held
 	<-held
+}
+
+// TestSessionID: what a gate saw as a session's id stays it, also for those that ask for one id at the
+// same time.
+func TestSessionID(t *testing.T) {
+	h := NewHub(HubConfig{})
+	defer h.Close(context.Background())
+	const many = 3
+	var both sync.WaitGroup
+	both.Add(many)
+	var seen sync.Map
+	h.AddGate(GateFunc(func(_ context.Context, s *Session) error {
+		seen.Store(s, s.ID)
+		both.Done()
+		both.Wait()
+		return nil
+	}))
+	sessions := make(chan *Session, many)
+	for range many {
+		go func() {
+			s, err := h.View(context.Background(), Request{ID: "mine", Key: Key{DefaultVhost, "live", "s"}})
+			assert.NoError(t, err)
+			sessions <- s
+		}()
+	}
+	ids := map[string]bool{}
+	for range many {
+		s := <-sessions
+		before, _ := seen.Load(s)
+		require.Equal(t, before, s.ID)
+		ids[s.ID] = true
+	}
+	require.Len(t, ids, many)
+	require.Contains(t, ids, "mine")
+	require.Empty(t, h.reserved)
 }
