@@ -43,7 +43,7 @@ func TestMask(t *testing.T) {
 	for s, want := range map[string]string{
 		"srsd -c conf/srs.conf":                          "srsd -c conf/srs.conf",
 		"srsd -c x --token=abc":                          "srsd -c x --token=***",
-		"srsd --password abc -c x":                       "srsd --password *** -c x",
+		"srs.conf:3: http_api.auth.token: no key here":   "srs.conf:3: http_api.auth.token: no key here",
 		"relay rtmp://user:pass@host/a?k=v&secret=b&c=d": "relay rtmp://***@host/a?k=v&secret=***&c=d",
 		"http://pass@host/":                              "http://***@host/",
 		"stream_key=abc;x=y":                             "stream_key=***;x=y",
@@ -51,6 +51,8 @@ func TestMask(t *testing.T) {
 	} {
 		require.Equal(t, want, mask(s))
 	}
+	require.Equal(t, "srsd -password *** --token=*** -c x -key *** rtmp://***@h/",
+		maskArgs([]string{"srsd", "-password", "abc", "--token=abc", "-c", "x", "-key", "k", "rtmp://u:p@h/"}))
 	for s, want := range map[string]string{
 		"":                               "",
 		"rtmp://h:1935/live":             "rtmp://h:1935/live",

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -13,8 +14,12 @@ const hidden = "***"
 
 var (
 	userInfo = regexp.MustCompile(`(://)[^/@\s]+@`)
-	secret   = regexp.MustCompile(`(?i)([\w.-]*(?:token|secret|passw|passphrase|key|sign|auth)[\w.-]*(?:=|%3d|\s*:\s*|\s+))[^&#\s,;"'<>]+`)
+	secret   = regexp.MustCompile(`(?i)(` + secretName + `(?:=|%3d))[^&#\s,;"'<>]+`)
+	option   = regexp.MustCompile(`(?i)^-+` + secretName + `$`)
 )
+
+// secretName is how what holds a secret is called.
+const secretName = `[\w.-]*(?:token|secret|passw|passphrase|key|sign|auth)[\w.-]*`
 
 // maxShown bounds what is shown of texts that peers send and that name nothing.
 const maxShown = 2 << 10
@@ -29,6 +34,19 @@ func mask(s string) string {
 		s = userInfo.ReplaceAllString(s, "${1}"+hidden+"@")
 	}
 	return secret.ReplaceAllString(s, "${1}"+hidden)
+}
+
+// maskArgs gives a command line without its secrets: those of mask, and what follows an option
+// that is named like one.
+func maskArgs(args []string) string {
+	out := slices.Clone(args)
+	for i := range out {
+		if i > 0 && option.MatchString(args[i-1]) {
+			out[i] = hidden
+		}
+		out[i] = mask(out[i])
+	}
+	return strings.Join(out, " ")
 }
 
 // maskQuery hides the values of all parameters in a URL of a stream but those that name its

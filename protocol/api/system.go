@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"os"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/srsgo/srs/stream"
@@ -192,7 +191,7 @@ func (m *Module) summarize() summary {
 	now, hub := time.Now(), m.hubStats()
 	s := &m.system
 	x := summary{NowMS: now.UnixMilli()}
-	x.Self = summarySelf{Version: m.version(), PID: os.Getpid(), PPID: os.Getppid(), Argv: mask(strings.Join(os.Args, " "))}
+	x.Self = summarySelf{Version: m.version(), PID: os.Getpid(), PPID: os.Getppid(), Argv: maskArgs(os.Args)}
 	x.Self.Cwd, _ = os.Getwd() // else it shows none
 	x.System = summarySystem{CPUs: runtime.NumCPU(), CPUsOnline: runtime.NumCPU(), SRSAt: now.UnixMilli(),
 		SRSRecv: hub.Received, SRSSend: hub.Sent, Clients: hub.Clients}
