@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"testing"
@@ -144,6 +146,28 @@ func TestShutdownTells(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, ws.StatusGoingAway, m.code)
 	require.Contains(t, readHead(t, waits), " 503 Service Unavailable\r\n")
+}
+
+// TestShutdownTakesPost holds that a publisher whose connection was accepted as the last
+// can still post.
+func TestShutdownTakesPost(t *testing.T) {
+	r := newRig(t, Config{})
+	body := file(t, streamtest.H264AAC())
+	c, in := raw(t, r.ingest, "")
+	waitFor(t, "it is accepted", func() bool { n, _ := r.srv.Conns(); return n == 1 })
+	stopped := make(chan error, 1)
+	go func() { stopped <- r.srv.Shutdown(context.Background()) }()
+	waitFor(t, "it does not accept", func() bool {
+		other, err := net.Dial("tcp", r.ingest)
+		if err == nil {
+			_ = other.Close()
+		}
+		return err != nil
+	})
+	_, err := fmt.Fprintf(c, "POST /live/av.flv HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	require.NoError(t, err)
+	require.Contains(t, readHead(t, in), " 200 OK\r\n")
+	require.NoError(t, <-stopped)
 }
 
 func TestReload(t *testing.T) {

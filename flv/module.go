@@ -98,7 +98,9 @@ type Module struct {
 	closing bool
 	live    map[*stream.Session]net.Conn // what is served, and its connection if that is ours
 	work    sync.WaitGroup               // of live
-	ingest  *http.Server
+
+	ingest    *http.Server // nil without Ingest.Listen
+	endIngest func(context.Context)
 
 	rooms sync.Pool // *[gatherSize]byte
 }
@@ -144,7 +146,7 @@ const killAfter = time.Second
 // ends them: players get a last chunk, over WebSocket 1001 (going away).
 func (m *Module) Shutdown(ctx context.Context) error {
 	if m.ingest != nil {
-		_ = m.ingest.Shutdown(ctx) // first: it takes what it had accepted
+		m.endIngest(ctx) // first: it takes what it had accepted
 		defer m.ingest.Close()
 	}
 	m.mu.Lock()

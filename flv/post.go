@@ -70,7 +70,7 @@ func (m *Module) startIngest(cfg *Config) error {
 		},
 		ErrorLog: slog.NewLogLogger(m.host.Logger.Handler(), slog.LevelDebug),
 	}
-	protocol.LogHTTP(m.ingest, m.host.Logger)
+	m.endIngest = protocol.LogHTTP(m.ingest, m.host.Logger)
 	for _, l := range listeners {
 		m.host.Logger.Info("flv ingest listens", "addr", l.Addr().String())
 		m.host.Go(func(context.Context) error {

@@ -50,13 +50,18 @@ func RequestID(r *http.Request) string {
 // LogHTTP has a server log each request, and for each connection who ended it and why, as the shared
 // HTTP listeners do. It is called before the server serves, with its Handler and ConnContext set; it
 // takes ConnState.
-func LogHTTP(srv *http.Server, logger *slog.Logger) {
+//
+// shutdown is for use in place of srv.Shutdown, which would drop the first request of a connection
+// that had been accepted just before. It gives connections 5 s for that.
+func LogHTTP(srv *http.Server, logger *slog.Logger) (shutdown func(context.Context)) {
 	next := srv.Handler
 	srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		logRequest(logger, r)
 		next.ServeHTTP(w, r)
 	})
-	(&arrivals{logger: logger}).install(srv)
+	a := &arrivals{logger: logger}
+	a.install(srv)
+	return func(ctx context.Context) { a.shutdown(ctx, srv) }
 }
 
 // arrive tells, once, that the connection is not waited for any more.
