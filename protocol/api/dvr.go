@@ -11,7 +11,7 @@ import (
 	"github.com/srsgo/srs/stream"
 )
 
-// Recorder is what records streams. Its errors wrap stream.ErrNotFound for a stream that is not
+// Recorder is what records streams. A context bounds the call alone. Errors wrap stream.ErrNotFound for a stream that is not
 // recorded, and stream.ErrBusy for one that is already.
 type Recorder interface {
 	// Recordings lists the files that are being written, in any order.
