@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ const (
 
 // eventLog is the last events, in which each client has a cursor.
 type eventLog struct {
-	epoch   string // of the numbers: the next start of the server has another
+	epoch   string // of the numbers: another log has another
 	clients atomic.Int32
 
 	mu   sync.Mutex // of those who write
@@ -54,7 +55,9 @@ type logged struct {
 	json  []byte
 }
 
-func newEventLog() *eventLog { return &eventLog{ring: stream.NewRing[logged](keptEvents)} }
+func newEventLog() *eventLog {
+	return &eventLog{epoch: rand.Text()[:8], ring: stream.NewRing[logged](keptEvents)}
+}
 
 // add appends an event. It waits for nobody.
 func (l *eventLog) add(e *logged) {

@@ -130,7 +130,7 @@ func (c *eventClient) send() bool {
 	return c.control.Flush() == nil
 }
 
-// seen gives the number in an id; 0 if it is of another start of the server.
+// seen gives the number in an id; 0 if it is of another log, as before the last start.
 func (l *eventLog) seen(id string) uint64 {
 	epoch, number, _ := strings.Cut(id, "-")
 	n, err := strconv.ParseUint(number, 10, 64)

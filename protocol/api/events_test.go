@@ -129,7 +129,7 @@ func TestEvents(t *testing.T) {
 	require.NotContains(t, got[0].data, "planted", "no parameters")
 	require.JSONEq(t, fmt.Sprintf(`{"event":"reload","time":%q,"data":{"applied":["listen"]}}`, got[4].fact.Time), got[4].data)
 	for i, e := range got {
-		require.Equal(t, fmt.Sprintf("%s-%d", o.srv.Identity().Service, i+1), e.id)
+		require.Equal(t, fmt.Sprintf("%s-%d", o.module.op.events.epoch, i+1), e.id)
 	}
 	some.want("publish", "stop")
 
@@ -137,7 +137,7 @@ func TestEvents(t *testing.T) {
 	back := listen(t, addr, "", got[2].id)
 	require.Equal(t, got[3:], back.want("unpublish", "reload"))
 	other := listen(t, addr, "", "abcdefgh-3")
-	require.Equal(t, got, other.want("publish", "play", "stop", "unpublish", "reload"), "the id is of another start")
+	require.Equal(t, got, other.want("publish", "play", "stop", "unpublish", "reload"), "the id is of another log")
 	o.module.Drain()
 	for _, l := range []*listener{all, some, back, other} {
 		_, ok := l.next()

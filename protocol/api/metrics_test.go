@@ -116,7 +116,7 @@ func TestMetricsOfHostileNames(t *testing.T) {
 	o := operate(t, Config{})
 	long := strings.Repeat("x", 10_000)
 	names := []string{"\"} 1\nsrs_streams 666", "back\\slash\\n", "\x00\x01\r\n\x7f", "\xff\xfe", "\xff\xfd", "<script>alert(1)</script>",
-		long + "1", long + "2", "größe"}
+		long + "1", long + "2", "größe", "a\x01", tame("a\x01"), "~"}
 	for _, n := range names {
 		o.publish(t, stream.Key{Vhost: "v", App: "live", Name: n})
 	}

@@ -62,14 +62,14 @@ func (l labels) text() string {
 const maxLabel = 128
 
 // tame gives a label's value as UTF-8 of a bounded length without control characters. What it has to
-// change gets a hash, so that different names stay different.
+// change gets "~" and a hash, so that different names stay different; other values have no "~".
 func tame(s string) string {
 	clean := s
 	if len(clean) > maxLabel {
 		clean = clean[:maxLabel]
 	}
 	clean = strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f {
+		if c < ' ' || c == 0x7f || c == '~' {
 			return '.'
 		}
 		return c

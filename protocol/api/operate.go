@@ -28,7 +28,6 @@ func (m *Module) operate(h *protocol.Host) error {
 	if err := m.setGuard(m.cfg.Load().Auth); err != nil {
 		return err
 	}
-	m.op.events.epoch = h.Identity().Service
 	forget := h.Hub.Observe(m.observe)
 	context.AfterFunc(h.Context(), func() {
 		forget()
