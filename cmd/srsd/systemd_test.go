@@ -116,6 +116,21 @@ func TestSystemd(t *testing.T) {
 	}
 }
 
+// TestSystemdService is a service without sockets: its process stays the one that was started.
+func TestSystemdService(t *testing.T) {
+	s := &server{t: t, dir: t.TempDir(), rtmp: freePort(t), http: freePort(t), ended: make(chan struct{})}
+	s.write(strings.Replace(basic, "daemon off", "daemon on; disable_daemon_for_docker off", 1) + playable)
+	name := filepath.Join(s.dir, "notify")
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+	require.NoError(t, err)
+	defer manager.Close()
+	s.run(program(s.dir, []string{"NOTIFY_SOCKET=" + name}, "-c", "srs.conf"))
+	toldOf(t, manager, `^READY=1\nSTATUS=serving$`)
+	s.signal(syscall.SIGQUIT)
+	toldOf(t, manager, `^STOPPING=1$`)
+	require.Zero(t, s.exits())
+}
+
 // TestSystemdRestart holds that connections which come while srsd is not there wait for it.
 func TestSystemdRestart(t *testing.T) {
 	s := &server{t: t, dir: t.TempDir(), rtmp: freePort(t), http: freePort(t), ended: make(chan struct{})}

@@ -69,8 +69,9 @@ func run(o conf.Options, console *slog.Logger, isDemo bool) int {
 		p.failed(err.Error())
 		return logErrors(console, err)
 	}
-	// Who was started with sockets is in the background already, or has one who looks after it.
-	if f.Daemon() && !isDemo && !p.ready.Child() && p.inherited == nil {
+	// Who was started with sockets is in the background already, or has one who looks after it, as has
+	// who is to tell a supervisor how it does.
+	if f.Daemon() && !isDemo && !p.ready.Child() && p.inherited == nil && !daemon.Supervised() {
 		return background(f, console)
 	}
 	// From here on no signal ends the process by itself: once the pid file is there, they come.

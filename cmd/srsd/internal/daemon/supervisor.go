@@ -47,6 +47,10 @@ type Supervisor struct {
 	watchdog time.Duration // 0: none
 }
 
+// Supervised tells whether the environment names a supervisor: the process it watches is this one, which
+// therefore does not go to the background.
+func Supervised() bool { return os.Getenv(envNotify) != "" }
+
 // OpenSupervisor gives the supervisor that the environment names, nil for none. The variables stay: a
 // process that takes this one's place needs them.
 func OpenSupervisor() (*Supervisor, error) {
