@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"sync"
 	"syscall"
 	"time"
@@ -102,8 +103,11 @@ func logRequest(logger *slog.Logger, r *http.Request) {
 		length = -1 // none was told
 	}
 	logger.Info("http request", "id", RequestID(r), "n", n, "remote", r.RemoteAddr, "method", r.Method,
-		"url", scheme+r.Host+r.URL.RequestURI(), "length", length)
+		"url", scheme+r.Host+accessToken.ReplaceAllString(r.URL.RequestURI(), "${1}***"), "length", length)
 }
+
+// accessToken is a bearer token in a query (RFC 6750, 2.3), which opens more than the one URL.
+var accessToken = regexp.MustCompile(`([?&]access_token=)[^&]*`)
 
 // enter follows the connection from one state to the next.
 func (h *httpConn) enter(s http.ConnState) {
