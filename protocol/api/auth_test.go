@@ -183,6 +183,14 @@ func TestTheQueryHasATokenForEventsAlone(t *testing.T) {
 	require.Equal(t, 405, o.ask("PUT", "/api/v1/events?access_token=first").Code, "let in")
 }
 
+func TestTheTokenInAQueryIsNotLogged(t *testing.T) {
+	var addr string
+	o := operate(t, Config{Auth: AuthConfig{Tokens: []string{"planted"}}}, withSocket(&addr))
+	listen(t, addr, "?stream=x&access_token=planted&event=play", "")
+	require.Contains(t, o.log.String(), "/api/v1/events?stream=x&access_token=***&event=play")
+	require.NotContains(t, o.log.String(), "planted")
+}
+
 func TestABrowserCannotBeMadeToChangeAnything(t *testing.T) {
 	o := operate(t, Config{Auth: AuthConfig{Username: "admin", Password: "secret", Tokens: []string{"token"}}})
 	other := []with{header("Sec-Fetch-Site", "cross-site"), header("Sec-Fetch-Mode", "no-cors"), host("media.example")}
