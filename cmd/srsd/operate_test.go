@@ -421,7 +421,7 @@ func TestReloadsLeakNothing(t *testing.T) {
 	require.Eventually(t, func() bool { return goroutines() <= n+2 && files(t, s.cmd.Process.Pid) <= fds+2 }, patience, 50*time.Millisecond,
 		"%d goroutines and %d files before", n, fds)
 	require.NoError(t, s.picture("s"), "the publisher was there all the time")
-	require.Equal(t, 1, strings.Count(s.output(), "source url=/live/s,"), "one publication")
+	require.Equal(t, 1, strings.Count(s.output(), "type=fmle-publish"), "one publication")
 }
 
 // TestSlowHeaders: a client that never ends its request, or that sends too much of it, holds nothing.

@@ -291,5 +291,5 @@ func TestFollowsParent(t *testing.T) {
 	pid, err := strconv.Atoi(string(b))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
-	s.await("code=1073(AsProcessPPID) : asprocess: the parent process is gone")
+	s.awaitMatch(`code=1073\(SystemAsProcess\).* : asprocess: the parent process is gone`)
 }
