@@ -164,3 +164,11 @@ func (s *server) picture(name string) error {
 		}
 	}
 }
+
+// files counts a process's descriptors, on Linux.
+func files(t *testing.T, pid int) int {
+	t.Helper()
+	all, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	require.NoError(t, err)
+	return len(all)
+}

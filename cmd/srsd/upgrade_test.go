@@ -54,14 +54,6 @@ func awaitGone(t *testing.T, pid int) {
 	require.Eventually(t, func() bool { c := state(pid); return c == 'X' || c == 'Z' }, patience, 5*time.Millisecond)
 }
 
-// files counts a process's descriptors.
-func files(t *testing.T, pid int) int {
-	t.Helper()
-	all, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-	require.NoError(t, err)
-	return len(all)
-}
-
 // TestUpgrade follows one upgrade from both sides.
 func TestUpgrade(t *testing.T) {
 	s := launch(t, basic+playable, nil, "-c", "srs.conf")
