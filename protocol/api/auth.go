@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -123,15 +124,18 @@ func (g *guard) tell(l *slog.Logger) {
 	}
 }
 
-// setGuard puts a configuration in force, and tells of it if it differs.
+// setGuard puts a configuration in force, and tells of it. One that is the same changes nothing: keys
+// that were fetched stay, and so do those who listen to events.
 func (m *Module) setGuard(cfg AuthConfig) error {
+	if old := m.op.guard.Load(); old != nil && reflect.DeepEqual(old.AuthConfig, cfg) {
+		return nil
+	}
 	g, err := newGuard(cfg)
 	if err != nil {
 		return err
 	}
-	if old := m.op.guard.Swap(g); old == nil || old.String() != g.String() || old.Anonymous != g.Anonymous {
-		g.tell(m.host.Logger)
-	}
+	m.op.guard.Store(g)
+	g.tell(m.host.Logger)
 	return nil
 }
 
@@ -179,6 +183,11 @@ func (m *Module) admitWith(w http.ResponseWriter, r *http.Request, g *guard, c c
 		return false
 	}
 	p, err := g.check(r.Context(), c)
+	if errors.Is(err, token.ErrKeys) { // which says nothing of the credential
+		m.host.Logger.Warn("api: a token cannot be checked", "err", err)
+		phrase(w, http.StatusServiceUnavailable)
+		return false
+	}
 	if err != nil {
 		m.op.throttle.Fail(r.RemoteAddr)
 		m.op.wrong.tell(m.host.Logger, r.RemoteAddr, err)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -181,6 +182,19 @@ func TestTheQueryHasATokenForEventsAlone(t *testing.T) {
 	require.Equal(t, 401, o.ask("GET", "/metrics?access_token=first", from(far)).Code)
 	require.Equal(t, 401, o.ask("GET", "/api/v1/events?access_token=wrong").Code)
 	require.Equal(t, 405, o.ask("PUT", "/api/v1/events?access_token=first").Code, "let in")
+}
+
+// TestKeysThatCannotBeFetched is no fault of the client's.
+func TestKeysThatCannotBeFetched(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close()) // nobody is there
+	o := operate(t, Config{Auth: AuthConfig{JWT: &token.Config{JWKSURL: "http://" + l.Addr().String()}}})
+	signed := jwt(jwtSecret, map[string]any{"exp": inAnHour()})
+	signed = strings.Replace(signed, "eyJhbGciOiJIUzI1NiI", "eyJhbGciOiJSUzI1NiI", 1) // RS256
+	for range 20 {
+		require.Equal(t, 503, o.ask("GET", versionsPath, bearer(signed), from(far)).Code)
+	}
 }
 
 func TestTheTokenInAQueryIsNotLogged(t *testing.T) {

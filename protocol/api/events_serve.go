@@ -20,6 +20,7 @@ const (
 	eventWrite = 10 * time.Second // for a client to take a burst of events
 	eventBurst = 64 << 10         // bytes, about
 	retryAfter = 2 * time.Second  // for a client that was cut off
+	eventTime  = time.Hour        // for a client to listen: then it shows once more that it may
 )
 
 // serveEvents answers with events until the client, or the server, ends.
@@ -53,9 +54,13 @@ func (m *Module) serveEvents(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx would collect events
-	c := &eventClient{log: l, filter: filter, w: w, control: http.NewResponseController(w)}
+	guard := m.op.guard.Load()
+	c := &eventClient{log: l, filter: filter, w: w, control: http.NewResponseController(w),
+		may: func() bool { return m.op.guard.Load() == guard }}
 	defer func() { _ = c.control.SetWriteDeadline(time.Time{}) }()
-	c.run(r.Context(), r.Header.Get("Last-Event-ID"))
+	ctx, cancel := context.WithTimeout(r.Context(), eventTime)
+	defer cancel()
+	c.run(ctx, r.Header.Get("Last-Event-ID"))
 }
 
 // eventClient is one who listens.
@@ -64,6 +69,7 @@ type eventClient struct {
 	filter  eventFilter
 	w       http.ResponseWriter
 	control *http.ResponseController
+	may     func() bool // the credentials are those that it was let in with
 	buf     []byte
 	back    bool   // it was here before,
 	seen    uint64 // and has had the events up to this one
@@ -117,10 +123,10 @@ func (c *eventClient) take(e *logged) {
 	}
 }
 
-// send writes what there is, and tells whether the client took it.
+// send writes what there is, and tells whether the client took it and may go on.
 func (c *eventClient) send() bool {
-	if len(c.buf) == 0 {
-		return true
+	if len(c.buf) == 0 || !c.may() {
+		return c.may()
 	}
 	_ = c.control.SetWriteDeadline(time.Now().Add(eventWrite)) // where there are none, the server's timeouts hold
 	if _, err := c.w.Write(c.buf); err != nil {

@@ -227,6 +227,26 @@ func TestSlowEventClient(t *testing.T) {
 	})
 }
 
+func TestEventsEndWhenCredentialsChange(t *testing.T) {
+	streamtest.CheckLeaks(t)
+	var addr string
+	socket := withSocket(&addr)
+	o := operate(t, Config{Auth: AuthConfig{Tokens: []string{"first"}}}, socket)
+	l := listen(t, addr, "?access_token=first", "")
+	reload := func(token string) {
+		t.Helper()
+		cfg := protocol.Config{HTTP: []protocol.HTTPListener{{Name: "api", Listen: []string{"127.0.0.1:1985"}}}}
+		require.NoError(t, o.srv.Reload(t.Context(), cfg, New(Config{Auth: AuthConfig{Tokens: []string{token}}})))
+	}
+	reload("first")
+	require.NoError(t, o.module.Emit("one", nil))
+	l.want("one")
+	reload("second")
+	require.NoError(t, o.module.Emit("two", nil))
+	_, ok := l.next()
+	require.False(t, ok)
+}
+
 func TestEventClientsGetHeartbeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := operate(t, Config{})
@@ -236,15 +256,17 @@ func TestEventClientsGetHeartbeats(t *testing.T) {
 		go func() { served <- srv.Serve(&oneConn{conn: far, over: make(chan struct{})}) }()
 		_, err := near.Write([]byte("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"))
 		require.NoError(t, err)
-		begin := time.Now()
-		scan := bufio.NewScanner(near)
-		for beats := 0; beats < 10; {
-			require.True(t, scan.Scan())
+		begin, beats := time.Now(), 0
+		for scan := bufio.NewScanner(near); time.Since(begin) < eventTime && scan.Scan(); {
 			if strings.HasPrefix(scan.Text(), ":") {
 				beats++
 			}
+			if scan.Text() == "0" { // the end of a chunked body
+				break
+			}
 		}
-		require.Equal(t, 10*heartbeat, time.Since(begin))
+		require.Equal(t, eventTime, time.Since(begin), "it has to come again")
+		require.InDelta(t, int(eventTime/heartbeat), beats, 1) // the last one and the end are at one time
 		_ = near.Close()
 		synctest.Wait()
 		require.Zero(t, o.module.op.events.clients.Load())
