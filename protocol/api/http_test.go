@@ -250,9 +250,9 @@ func TestReloadEndpoint(t *testing.T) {
 		_, body := r.do(t, http.MethodPost, "/api/v1/reload", nil)
 		return body
 	}
-	require.Regexp(t, `^{"code":0,"server":.*,"data":{"applied":\[\],"needs_restart":\[\],"errors":\[\]}}$`, ask())
-	report = api.ReloadReport{Applied: []string{"vhost.v.play.mw_latency"}, NeedsRestart: []string{"listen"}}
-	require.Regexp(t, `^{"code":0,.*"applied":\["vhost.v.play.mw_latency"\],"needs_restart":\["listen"\],"errors":\[\]}}$`, ask())
+	require.Regexp(t, `^{"code":0,"server":.*,"data":{"applied":\[\],"needs_restart":\[\],"ignored":\[\],"errors":\[\]}}$`, ask())
+	report = api.ReloadReport{Applied: []string{"vhost.v.play.mw_latency"}, NeedsRestart: []string{"listen"}, Ignored: []string{"hls"}}
+	require.Regexp(t, `^{"code":0,.*"applied":\["vhost.v.play.mw_latency"\],"needs_restart":\["listen"\],"ignored":\["hls"\],"errors":\[\]}}$`, ask())
 	report, failed = api.ReloadReport{}, errors.New("srs.conf:3: on_publish http://user:planted@host/?token=planted")
 	require.Regexp(t, `^{"code":1023,.*"errors":\["srs.conf:3: on_publish http://\*\*\*@host/\?token=\*\*\*"\]}}$`, ask())
 	report.Errors = []string{"srs.conf:1: a", "srs.conf:2: b"}

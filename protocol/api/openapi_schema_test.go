@@ -158,7 +158,7 @@ func TestTheCheckFails(t *testing.T) {
 	for _, x := range []struct{ schema, text string }{
 		{"Failure", `{}`}, {"Failure", `{"code":"1"}`}, {"Failure", `{"code":1.5}`}, {"Failure", `{"code":1,"x":1}`}, {"Failure", `[]`},
 		{"Rates", `{"recv_30s":1,"send_30s":1,"recv_5m":1}`}, {"Texts", `{"a":1}`}, {"Event", `{"event":"play"}`},
-		{"Cluster", `{"query":{"ip":"","vhost":"","app":"","stream":""},"origin":{}}`}, {"Reload", `{"applied":[1],"needs_restart":[],"errors":[]}`},
+		{"Cluster", `{"query":{"ip":"","vhost":"","app":"","stream":""},"origin":{}}`}, {"Reload", `{"applied":[1],"needs_restart":[],"ignored":[],"errors":[]}`},
 	} {
 		require.Error(t, d.hold(d.Components.Schemas[x.schema].(map[string]any), []byte(x.text)), x.text)
 	}

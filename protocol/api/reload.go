@@ -10,6 +10,8 @@ type ReloadReport struct {
 	// Applied and NeedsRestart name the settings that have changed: those that are in force
 	// now, and those that will be after a restart.
 	Applied, NeedsRestart []string
+	// Ignored names those that have changed and that the server does not act upon.
+	Ignored []string
 	// Errors say what is wrong with the new configuration, if the old one was left in force.
 	Errors []string
 }
@@ -19,6 +21,7 @@ func (m *Module) serveReload(w http.ResponseWriter, r *http.Request) {
 	type report struct {
 		Applied      []string `json:"applied"`
 		NeedsRestart []string `json:"needs_restart"`
+		Ignored      []string `json:"ignored"`
 		Errors       []string `json:"errors"`
 	}
 	if r.Method != http.MethodPost {

@@ -95,7 +95,7 @@ func (p *process) control() apply.Control {
 			return api.ReloadReport{Errors: faults(err)}, err
 		}
 		x := p.changes.Load()
-		return api.ReloadReport{Applied: x.Applied, NeedsRestart: x.Restart}, nil
+		return api.ReloadReport{Applied: x.Applied, NeedsRestart: x.Restart, Ignored: x.Ignored}, nil
 	}}
 }
 
