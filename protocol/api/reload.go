@@ -34,7 +34,7 @@ func (m *Module) serveReload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x, err := reload(context.WithoutCancel(r.Context()))
-	out := dataReply[report]{m.head, report{texts(x.Applied), texts(x.NeedsRestart), texts(x.Errors)}}
+	out := dataReply[report]{m.head, report{texts(x.Applied), texts(x.NeedsRestart), texts(x.Ignored), texts(x.Errors)}}
 	if err != nil && len(x.Errors) == 0 {
 		out.Data.Errors = []string{mask(err.Error())}
 	}
