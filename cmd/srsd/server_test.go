@@ -93,11 +93,24 @@ func (s *server) run(cmd *exec.Cmd) {
 	s.t.Cleanup(func() {
 		_ = s.cmd.Process.Kill()
 		<-s.ended
+		s.killSuccessor()
 		if s.t.Failed() {
 			s.t.Log(s.output())
 		}
 	})
 	s.await("the server is up")
+}
+
+// killSuccessor ends the process that has the pid file, if a test that failed has left one.
+func (s *server) killSuccessor() {
+	b, _ := os.ReadFile(filepath.Join(s.dir, "srs.pid"))
+	pid, err := strconv.Atoi(string(b))
+	if err != nil {
+		return
+	}
+	if dir, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid)); err == nil && dir == s.dir {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
 }
 
 // await waits for a text in the output.
