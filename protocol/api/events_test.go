@@ -145,6 +145,24 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// numbered is an error with a number of SRS's.
+type numbered int
+
+func (numbered) Error() string { return "numbered" }
+func (n numbered) Code() int   { return int(n) }
+
+func TestEventsTellTheCodeOfAnError(t *testing.T) {
+	o := operate(t, Config{})
+	p := o.publish(t, stream.Key{Vhost: "v", App: "live", Name: "s"})
+	require.NoError(t, p.Close(fmt.Errorf("a gate: %w", &stream.DeniedError{Err: numbered(1053)})))
+	cursor := o.module.op.events.ring.Cursor(stream.Oldest)
+	_, err := cursor.Try()
+	require.NoError(t, err)
+	e, err := cursor.Try()
+	require.NoError(t, err)
+	require.Regexp(t, `"reason":"denied","code":1053,`, string(e.data()))
+}
+
 // TestEventsCannotBreakTheirFrames publishes names with all that ends a line, or a field.
 func TestEventsCannotBreakTheirFrames(t *testing.T) {
 	streamtest.CheckLeaks(t)
