@@ -249,6 +249,8 @@ func TestAPI(t *testing.T) {
 	_, metrics := s.request(http.MethodGet, "/metrics")
 	require.Contains(t, metrics, "\nsrs_streams 1\n")
 	require.Contains(t, metrics, `stream="s"`)
+	require.Contains(t, metrics, "\nsrs_panics_total 0\n")
+	require.Contains(t, metrics, "\nsrs_hook_calls_total 0\n")
 	for _, p := range []string{"versions", "summaries", "rusages", "self_proc_stats", "system_proc_stats", "meminfos", "authors",
 		"features", "vhosts/", "requests", "perf", "clusters", "openapi.json", ""} {
 		s.get("/api/v1/" + p)

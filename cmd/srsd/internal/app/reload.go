@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
-	"net/url"
 
 	"github.com/srsgo/srs/cmd/srsd/internal/apply"
 	"github.com/srsgo/srs/cmd/srsd/internal/conf"
@@ -85,47 +83,8 @@ func (p *process) take(ctx context.Context, f *conf.File) error {
 		p.log.Warn(c + " takes effect at the next start")
 	}
 	p.log.Info("reloaded", "config", f.Path(), "changed", len(x.Applied))
-	return nil
-}
-
-// control is what the API may do.
-func (p *process) control() apply.Control {
-	return apply.Control{Raw: rawAPI{p.raw}, Summaries: p.summaries, Reload: func(ctx context.Context) (api.ReloadReport, error) {
-		if err := p.reload(ctx); err != nil {
-			return api.ReloadReport{Errors: faults(err)}, err
-		}
-		x := p.changes.Load()
-		return api.ReloadReport{Applied: x.Applied, NeedsRestart: x.Restart, Ignored: x.Ignored}, nil
-	}}
-}
-
-// summaries asks the API's module that runs.
-func (p *process) summaries() any {
-	for _, m := range p.srv.Modules() {
-		if a, ok := m.(*api.Module); ok {
-			return a.Summaries()
-		}
+	if a := running[*api.Module](p); a != nil {
+		return a.Emit("reload", map[string]any{"applied": x.Applied, "needs_restart": x.Restart, "ignored": x.Ignored})
 	}
 	return nil
-}
-
-// faults are the lines of an error.
-func faults(err error) []string {
-	var all conf.Errors
-	if !errors.As(err, &all) {
-		return []string{err.Error()}
-	}
-	list := make([]string, len(all))
-	for i, e := range all {
-		list[i] = e.Error()
-	}
-	return list
-}
-
-// rawAPI is the RAW API as package api takes it.
-type rawAPI struct{ *raw.Backend }
-
-func (r rawAPI) Call(ctx context.Context, q url.Values) (any, int) {
-	body, code := r.Backend.Call(ctx, q)
-	return body, code
 }

@@ -2,6 +2,8 @@ package apply
 
 import (
 	"context"
+	"runtime/debug"
+	"time"
 
 	"github.com/srsgo/srs/cmd/srsd/internal/cli"
 	"github.com/srsgo/srs/cmd/srsd/internal/conf"
@@ -14,6 +16,8 @@ type Control struct {
 	Reload func(context.Context) (api.ReloadReport, error)
 	// Summaries is what the API has of the process, for the heartbeat.
 	Summaries func() any
+	// Counters are figures of the process for /metrics.
+	Counters func() []api.Counter
 }
 
 // credentials tells how the API is closed, and opened, in the words of a configuration.
@@ -30,9 +34,13 @@ func readAPI(r *conf.Scope) (*api.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	date := ""
+	if t := built(); !t.IsZero() {
+		date = t.UTC().Format(time.DateTime)
+	}
 	return &api.Config{
 		Version:  cli.Version,
-		Features: api.Features{SSL: true, Callback: true, Caster: true, HTTP: r.Bool("http_server.enabled")},
+		Features: api.Features{SSL: true, Callback: true, Caster: true, HTTP: r.Bool("http_server.enabled"), Build: built()},
 		Root:     !r.Bool("http_server.enabled") || r.Addr("http_api.listen") != r.Addr("http_server.listen"),
 		Vhost: func(string) api.VhostInfo {
 			return api.VhostInfo{} // there is no HLS yet
@@ -41,7 +49,7 @@ func readAPI(r *conf.Scope) (*api.Config, error) {
 		Disks: disks(r),
 		Auth:  auth,
 		Metrics: api.MetricsConfig{
-			Off: !r.Bool("exporter.enabled"), Open: r.Bool("exporter.enabled"), MaxStreams: streams(r), Code: "Go",
+			Off: !r.Bool("exporter.enabled"), Open: r.Bool("exporter.enabled"), MaxStreams: streams(r), Code: "Go", BuildDate: date,
 			Label: r.String("exporter.label"), Tag: r.String("exporter.tag"),
 		},
 		Events: api.EventsConfig{Off: !r.Bool("http_api.events")},
@@ -73,6 +81,21 @@ func auth(r *conf.Scope) (api.AuthConfig, error) {
 	none := a.Username == "" && len(a.Tokens) == 0 && a.JWT == nil
 	a.Anonymous = none && r.Bool("http_api.auth.anonymous")
 	return a, nil
+}
+
+// built is when the program's sources were committed, the zero time if that is not known.
+func built() time.Time {
+	info, _ := debug.ReadBuildInfo()
+	if info == nil {
+		return time.Time{}
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.time" {
+			t, _ := time.Parse(time.RFC3339, s.Value)
+			return t
+		}
+	}
+	return time.Time{}
 }
 
 func disks(r *conf.Scope) []string {

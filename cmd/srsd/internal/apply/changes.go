@@ -16,8 +16,7 @@ type Changes struct {
 // fixed are the directives that only count at the start. All others that srsd acts upon take effect at a
 // reload, also those for which SRS needs a restart.
 var fixed = []string{"pid", "server_id", "daemon", "work_dir", "asprocess", "srs_log_tank", "srs_log_file", "log_format",
-	"utc_time", "in_docker", "disable_daemon_for_docker", "inotify_auto_reload", "auto_reload_for_docker",
-	"srs_log_max_size", "srs_log_max_files"}
+	"utc_time", "in_docker", "disable_daemon_for_docker", "inotify_auto_reload", "auto_reload_for_docker"}
 
 // NewChanges compares the configuration that ran with the one that took its place.
 func NewChanges(old, now *conf.File) (x Changes) {

@@ -122,7 +122,7 @@ func (c *Config) Modules(x Control) []protocol.Module {
 		list = append(list, flv.New(f))
 	}
 	if c.api != nil {
-		c.api.Raw, c.api.Reload = x.Raw, x.Reload
+		c.api.Raw, c.api.Reload, c.api.Metrics.Counters = x.Raw, x.Reload, x.Counters
 		list = append(list, api.New(*c.api))
 	}
 	if h := c.heartbeat(x.Summaries); h != nil {
