@@ -60,18 +60,6 @@ type Stream struct {
 	total traffic // of the sessions that have ended
 }
 
-// meter counts for the rates between two ticks, and for the statistics.
-type meter struct {
-	packets, video, bytes      int
-	packetRate, videoRate      float64
-	last                       time.Time
-	totalPackets, totalBytes   uint64
-	totalFrames, keyFrames     uint64
-	keyInterval, keyAt         time.Duration
-	audioAt, videoAt, ahead    time.Duration // of the publication's newest packets; smoothed
-	hasAudio, hasVideo, hasKey bool
-}
-
 func newStream(h *Hub, k Key, set Settings) *Stream {
 	s := &Stream{hub: h, key: k, set: set, ring: NewRing[Packet](1 << 16),
 		wires: wires{byKey: map[wireKey]*wire{}}, players: map[*Player]struct{}{}, idleSince: time.Now(), start: time.Now()}
@@ -315,40 +303,6 @@ func (s *Stream) trimBytes() {
 	s.ring.Trim(p)
 }
 
-func (m *meter) count(p *Packet) {
-	m.packets++
-	m.bytes += len(p.Payload)
-	m.totalPackets++
-	m.totalBytes += uint64(len(p.Payload))
-	switch p.Kind() {
-	case KindVideo:
-		m.video++
-		m.totalFrames++
-		m.videoAt, m.hasVideo = p.DTS, true
-		if p.Flags&KeyFrame != 0 {
-			m.keyFrames++
-			if m.hasKey {
-				m.keyInterval = p.DTS - m.keyAt
-			}
-			m.keyAt, m.hasKey = p.DTS, true
-		}
-	case KindAudio:
-		m.audioAt, m.hasAudio = p.DTS, true
-	default:
-		return
-	}
-	if m.hasAudio && m.hasVideo {
-		const packets = 128 // about two seconds of a usual stream
-		m.ahead += (m.audioAt - m.videoAt - m.ahead) / packets
-	}
-}
-
-// begin forgets what belongs to one publication.
-func (m *meter) begin(now time.Time) {
-	m.last, m.keyInterval, m.ahead = now, 0, 0
-	m.hasAudio, m.hasVideo, m.hasKey = false, false, false
-}
-
 // configure takes other settings while the stream lives.
 func (s *Stream) configure(set Settings) {
 	s.mu.Lock()
@@ -366,94 +320,6 @@ func (s *Stream) apply(set Settings) {
 		s.flush.configure(set.Flush)
 	}
 	s.set = set
-}
-
-// begin gives the stream to a publisher. The caller holds mu.
-func (s *Stream) begin(p *Publisher, set Settings) {
-	s.apply(set)
-	s.flush.manual = false
-	s.clock.restart(set.Jitter == JitterOff || set.ATC)
-	s.video, s.audioRun, s.keySeen, s.fresh = false, 0, false, true
-	s.gopFrames, s.gopBytes = 0, 0
-	s.meter.begin(time.Now())
-	s.published.Store(true)
-	s.live.Store(p)
-}
-
-// finish ends a publication.
-func (s *Stream) finish(p *Publisher) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.live.Load() != p {
-		return false
-	}
-	if p.mix != nil {
-		p.mix.flush(func(q *Packet) { s.write(q, time.Now()) })
-	}
-	s.live.Store(nil)
-	s.setTracks(nil)
-	s.ring.push(endOfPublication, true)
-	s.ring.Flush()
-	s.spread(endOfPublication, markNone)
-	s.forget()
-	s.rate.Store(0)
-	if s.readers == 0 {
-		s.trimPackets(s.ring.head)
-	}
-	return true
-}
-
-// publish gives the stream to a session, as far as the conflict policy lets it.
-func (s *Stream) publish(ctx context.Context, ses *Session, set Settings) (*Publisher, error) {
-	ses.stream.Store(s)
-	p := &Publisher{Session: ses, stream: s}
-	if set.MixCorrect {
-		p.mix = &mixer{}
-	}
-	for {
-		s.mu.Lock()
-		old := s.live.Load()
-		if old == nil {
-			p.last.Store(time.Now().UnixNano())
-			s.begin(p, set)
-			s.mu.Unlock()
-			return p, nil
-		}
-		s.mu.Unlock()
-		if set.Conflict == Refuse {
-			return nil, ErrBusy
-		}
-		if set.Conflict == TakeOverSilent {
-			if err := old.awaitSilence(ctx, set.Silence); err != nil {
-				return nil, err
-			}
-		}
-		old.Close(ErrTakenOver)
-	}
-}
-
-// awaitSilence gives ErrBusy once the publisher sends, nil when it has been silent for d
-// or has gone.
-func (p *Publisher) awaitSilence(ctx context.Context, d time.Duration) error {
-	seen := p.last.Load()
-	tick := time.NewTicker(min(50*time.Millisecond, max(d/4, time.Millisecond)))
-	defer tick.Stop()
-	for {
-		last := p.last.Load()
-		switch {
-		case p.Err() != nil:
-			return nil
-		case last != seen:
-			return ErrBusy
-		case time.Since(time.Unix(0, last)) >= d:
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-tick.C:
-		}
-	}
 }
 
 func stack() string { return string(debug.Stack()) }

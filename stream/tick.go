@@ -126,12 +126,6 @@ func (s *Stream) tick(now time.Time) {
 	}
 }
 
-func (m *meter) tick(now time.Time) {
-	d := max(now.Sub(m.last).Seconds(), 0.1)
-	m.packetRate = float64(m.packets) / d
-	m.videoRate = float64(m.video) / d
-}
-
 // retain drops what no cursor needs and the GOP cache does not keep, and what is older
 // than a slow viewer may be.
 func (s *Stream) retain(now time.Time) {
