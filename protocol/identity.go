@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"os"
@@ -23,18 +22,9 @@ const idChars = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 func newIdentity(server string) Identity {
 	if server == "" {
-		server = "vid-" + randomID(7)
+		server = "vid-" + stream.NewID()[:7]
 	}
-	return Identity{Server: server, Service: randomID(8), PID: os.Getpid()}
-}
-
-func randomID(n int) string {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails (crypto/rand)
-	for i := range b {
-		b[i] = idChars[int(b[i])%len(idChars)]
-	}
-	return string(b)
+	return Identity{Server: server, Service: stream.NewID(), PID: os.Getpid()}
 }
 
 // VhostID gives the id of a vhost: "vid-" and 7 characters, the same each time for one

@@ -35,6 +35,7 @@ import (
 	"sync"
 
 	"github.com/srsgo/srs/cmd/srsd/internal/conf"
+	"github.com/srsgo/srs/stream"
 )
 
 // The codes of SRS that an answer can have, beside those of a configuration.
@@ -89,7 +90,7 @@ func New(c Config) *Backend {
 	if c.Describe == nil {
 		c.Describe = describe
 	}
-	b := &Backend{cfg: c, rows: map[string][]conf.Item{}, status: status{text: "Success", id: newID()}}
+	b := &Backend{cfg: c, rows: map[string][]conf.Item{}, status: status{text: "Success", id: stream.NewID()[:7]}}
 	for _, it := range conf.Schema() {
 		b.rows[it.Parent()] = append(b.rows[it.Parent()], it)
 	}

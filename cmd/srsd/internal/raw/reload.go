@@ -2,12 +2,12 @@ package raw
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/srsgo/srs/cmd/srsd/internal/conf"
+	"github.com/srsgo/srs/stream"
 )
 
 // The states of a reload, as SRS numbers them.
@@ -32,7 +32,7 @@ type status struct {
 func (b *Backend) Reload(ctx context.Context) error {
 	b.applying.Lock()
 	defer b.applying.Unlock()
-	s := status{text: "Success", state: stateParse, id: newID()}
+	s := status{text: "Success", state: stateParse, id: stream.NewID()[:7]}
 	b.set(s)
 	f, err := b.cfg.Load()
 	if err == nil {
@@ -83,15 +83,4 @@ func describe(err error) (code int, text string) {
 		text += " : " + e.Error()
 	}
 	return code, text
-}
-
-// newID makes the id of a reload: 7 characters, as SRS's.
-func newID() string {
-	const letters = "0123456789abcdefghijklmnopqrstuvwxyz"
-	var b [7]byte
-	_, _ = rand.Read(b[:]) // never fails
-	for i := range b {
-		b[i] = letters[int(b[i])%len(letters)]
-	}
-	return string(b[:])
 }
