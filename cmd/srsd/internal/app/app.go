@@ -55,6 +55,8 @@ func Main(args []string) int {
 		return exit(test(load, console))
 	case cli.Dump:
 		return exit(dump(load, out, console))
+	case cli.Doctor:
+		return examine(load, out)
 	case cli.Demo:
 		load = conf.Options{EnvOnly: true, Environ: demo.Environ(os.Environ())}
 		return exit(run(load, console, true))

@@ -23,7 +23,8 @@ const (
 	Test // -t: check the configuration and end
 	Dump // -T: as Test, and print the configuration in force
 	Run
-	Demo // run without a configuration and publish the built-in clip
+	Doctor // look at the configuration and the machine
+	Demo   // run without a configuration and publish the built-in clip
 )
 
 // Options is a command line.
@@ -41,6 +42,10 @@ func Parse(args []string) (Options, error) {
 		arg := args[i]
 		if arg == "-demo" || arg == "--demo" {
 			o.Action = Demo
+			continue
+		}
+		if arg == "-doctor" || arg == "--doctor" {
+			o.Action = Doctor
 			continue
 		}
 		if arg == "" || arg[0] != '-' {
@@ -93,7 +98,7 @@ func (o *Options) atLeast(a Action) {
 func WriteHelp(w io.Writer) {
 	fmt.Fprint(w, `srsd/`+Version+`, a streaming server that runs on the configuration of SRS
 
-Usage: srsd <-c FILE | -e | -demo> | -t [-c FILE] | -T [-c FILE] | -h | -v | -g
+Usage: srsd <-c FILE | -e | -demo> | -t [-c FILE] | -T [-c FILE] | -doctor [-c FILE] | -h | -v | -g
 
 Options:
    -c FILE      The configuration, in the format of srs.conf. Default: conf/srs.conf
@@ -101,6 +106,8 @@ Options:
    -t           Test the configuration, say which directives are applied, and exit
    -T           As -t, and print the configuration in force as a file that can be
                 read again, with ****** for each secret
+   -doctor      Look at the configuration and this machine, say what to mend, and exit:
+                with 1 if the server would not work
    -demo        No configuration: publish a built-in clip as live/livestream and
                 print where it plays
    -v, -V       Print the version and exit
