@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -136,4 +138,27 @@ func TestSampleConfig(t *testing.T) {
 	require.Zero(t, status, out)
 	require.Contains(t, out, ", 0 only known\n")
 	require.NotContains(t, out, "[WARN]")
+}
+
+// TestDoctor runs -doctor where all is well and where a port is taken.
+func TestDoctor(t *testing.T) {
+	dir := t.TempDir()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	conf := fmt.Sprintf("listen %s;\nmax_connections 10;\ndaemon off;\npid ./srs.pid;\nsrs_log_tank console;\nvhost __defaultVhost__ { }\n", l.Addr())
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "srs.conf"), []byte(conf), 0o644))
+	out, errs, status := runSrsd(t, dir, nil, "-doctor", "-c", "srs.conf")
+	require.Equal(t, 1, status, out)
+	require.Empty(t, errs)
+	require.Contains(t, out, "fail  ports: tcp "+l.Addr().String()+" (listen) is held by ")
+	require.Contains(t, out, " -> end that process or take another port\n")
+	require.NoError(t, l.Close())
+	out, _, status = runSrsd(t, dir, nil, "-doctor", "-c", "srs.conf")
+	require.Zero(t, status, out)
+	require.Contains(t, out, "ok    ports: tcp "+l.Addr().String()+" (listen) is free")
+	require.Regexp(t, `\d+ ok, \d+ warnings, 0 failures\n$`, out)
+	out, _, status = runSrsd(t, dir, nil, "-doctor", "-c", "none.conf")
+	require.Equal(t, 1, status)
+	require.Contains(t, out, "fail  configuration: none.conf")
 }
