@@ -124,7 +124,8 @@ func (o *Output) IsFile() bool { return o.path != "" }
 func (o *Output) SetRotation(r Rotation) { o.dest.rotation.Store(&r) }
 
 // OnLoss sets what is told, once lines can be written again, how many were dropped and why writing
-// had failed; 0 lines where all could wait, and a nil error where writing was merely slow. f may log.
+// had failed; 0 lines where all could wait, and a nil error where writing was merely slow. f may log
+// what is no error: an error waits for the goroutine that f runs on.
 func (o *Output) OnLoss(f func(lines int64, err error)) { o.onLoss.Store(&f) }
 
 // Write queues a line, or several that belong together.
