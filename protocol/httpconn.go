@@ -163,6 +163,8 @@ func (h *httpConn) ending() (by, reason string) {
 		return by, "idle"
 	case h.state == http.StateActive && by == "server":
 		return by, "answered"
+	case h.state == http.StateActive:
+		return by, "left during the answer"
 	}
 	return by, "closed"
 }

@@ -135,7 +135,7 @@ func (e *event) ended() []entry {
 	switch {
 	case err != nil && !isShutdown(err):
 		return []entry{e.failed("service cycle")}
-	case e.text("by") == "client":
+	case e.text("by") == "client" && e.text("reason") != "closed": // that is how one ends that has its answers
 		return []entry{clientLeft}
 	}
 	return []entry{{LevelInfo, "client finished."}}
@@ -166,7 +166,7 @@ func (e *event) httpEnded() []entry {
 	switch {
 	case e.level >= LevelWarn:
 		return []entry{{LevelWarn, "server disconnect." + more}}
-	case e.text("by") == "client":
+	case e.text("by") == "client" && e.text("reason") != "closed": // that is how one ends that has its answers
 		return []entry{{clientLeft.level, clientLeft.text + "," + more}}
 	}
 	return []entry{{LevelInfo, "client finished." + more}}

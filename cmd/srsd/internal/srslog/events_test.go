@@ -43,8 +43,10 @@ func TestEvents(t *testing.T) {
 		{LevelInfo, "flv plays", append(request, "stream", key, "source_id", "hgfedcba"), fmt.Sprintf(source, "hgfedcba/hgfedcba")},
 		{LevelInfo, "http request", append(request, "n", 3, "length", -1),
 			"[INFO] HTTP #3 1.2.3.4:5 GET http://h/live/av.flv?sign=***, content-length=-1\n"},
-		{LevelInfo, "http connection ended", append(ended, "by", "client", "reason", "it closed"),
-			"[WARN][0] client disconnect peer. ret=1007, remote=1.2.3.4:5, requests=2, reason=it closed\n"},
+		{LevelInfo, "http connection ended", append(ended, "by", "client", "reason", "half a request"),
+			"[WARN][0] client disconnect peer. ret=1007, remote=1.2.3.4:5, requests=2, reason=half a request\n"},
+		{LevelInfo, "http connection ended", append(ended, "by", "client", "reason", "closed"),
+			"[INFO] client finished. remote=1.2.3.4:5, requests=2, reason=closed\n"},
 		{LevelInfo, "http connection ended", append(ended, "by", "server", "reason", "idle"),
 			"[INFO] client finished. remote=1.2.3.4:5, requests=2, reason=idle\n"},
 
