@@ -55,6 +55,7 @@ var rules = []rule{
 
 	{in: "protocol/errcode", may: []string{"stream", "protocol"}},
 	{in: "protocol/token", may: []string{"github.com/go-jose/go-jose/v4/..."}}, // JWT, JWKS
+	{in: "protocol/files", may: []string{"stream", "protocol"}},
 	{in: "protocol/gate/...", may: append([]string{"protocol/gate/...", "protocol/token"}, extensionMay...)},
 	{in: "protocol/hook/...", may: append([]string{"protocol/hook/..."}, extensionMay...)},
 	{in: "protocol/relay/...", may: append([]string{"protocol/relay/..."}, extensionMay...)},
