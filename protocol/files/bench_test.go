@@ -16,10 +16,11 @@ func BenchmarkServe(b *testing.B) {
 	write(b, root, map[string]string{"deep/er/1KB": string(make([]byte, 1<<10)), "deep/er/1MB": string(make([]byte, 1<<20))})
 	plain := httptest.NewServer(http.FileServer(http.Dir(root)))
 	b.Cleanup(plain.Close)
-	r := newRig(b, Config{Dir: root})
+	ours := httptest.NewServer(newRig(b, Config{Dir: root}).Handler("http"))
+	b.Cleanup(ours.Close)
 	c := &http.Client{Transport: &http.Transport{}}
 	b.Cleanup(c.CloseIdleConnections)
-	for _, x := range [][2]string{{"files", "http://" + r.addr}, {"net-http", plain.URL}} {
+	for _, x := range [][2]string{{"files", ours.URL}, {"net-http", plain.URL}} {
 		for _, name := range []string{"1KB", "1MB"} {
 			b.Run(x[0]+"/"+name, func(b *testing.B) {
 				b.ReportAllocs()

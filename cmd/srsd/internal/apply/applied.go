@@ -19,7 +19,7 @@ var applied = []string{
 	// The server and its modules: server.go.
 	"listen", "chunk_size", "max_connections", "rtmp_proxies",
 	"rtmps.enabled", "rtmps.listen", "rtmps.key", "rtmps.cert",
-	"http_server.enabled", "http_server.listen", "http_server.crossdomain", "http_server.trusted_proxies", "http_api.trusted_proxies",
+	"http_server.enabled", "http_server.listen", "http_server.dir", "http_server.crossdomain", "http_server.trusted_proxies", "http_api.trusted_proxies",
 	"http_server.https.enabled", "http_server.https.listen", "http_server.https.key", "http_server.https.cert",
 	"http_api.enabled", "http_api.listen",
 	"http_api.https.enabled", "http_api.https.listen", "http_api.https.key", "http_api.https.cert",
@@ -50,6 +50,7 @@ var applied = []string{
 	"vhost.http_hooks.timeout", "vhost.http_hooks.on_error", "vhost.http_hooks.verify_tls",
 	"vhost.http_remux.enabled", "vhost.http_remux.mount", "vhost.http_remux.drop_if_not_match",
 	"vhost.http_remux.has_audio", "vhost.http_remux.has_video", "vhost.http_remux.guess_has_av",
+	"vhost.http_static.enabled", "vhost.http_static.mount", "vhost.http_static.dir",
 }
 
 // limited are the directives of a block of limits, which the server and each vhost have.

@@ -17,6 +17,7 @@ func Warnings(f *conf.File) []string {
 	for _, u := range known {
 		list = append(list, u.String()+" is known and not applied yet")
 	}
+	list = append(list, missing(f)...)
 	return append(list, Notes(f)...)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/srsgo/srs/protocol"
 	"github.com/srsgo/srs/protocol/amf"
 	"github.com/srsgo/srs/protocol/api"
+	"github.com/srsgo/srs/protocol/files"
 	"github.com/srsgo/srs/protocol/gate"
 	"github.com/srsgo/srs/protocol/hook"
 	"github.com/srsgo/srs/protocol/token"
@@ -31,6 +32,7 @@ type Config struct {
 	server protocol.Config
 
 	api      *api.Config     // nil without it
+	files    *files.Config   // likewise
 	throttle *token.Throttle // of all that guess credentials of streams, before and after a reload
 
 	tls  *tls.Config            // of RTMPS; nil without it
@@ -74,6 +76,9 @@ func New(f *conf.File, logger *slog.Logger, old *Config) (*Config, error) {
 	}
 	var err error
 	if c.api, err = readAPI(r); err != nil {
+		return nil, err
+	}
+	if c.files, err = readFiles(f); err != nil {
 		return nil, err
 	}
 	if r.Bool("rtmps.enabled") {
@@ -120,6 +125,9 @@ func (c *Config) Modules(x Control) []protocol.Module {
 	list := []protocol.Module{gate.New(c.gates()), hook.New(c.hooks()), rtmp.New(c.rtmp())}
 	for _, f := range c.flv() {
 		list = append(list, flv.New(f))
+	}
+	if c.files != nil {
+		list = append(list, files.New(*c.files))
 	}
 	if c.api != nil {
 		c.api.Raw, c.api.Reload, c.api.Metrics.Counters = x.Raw, x.Reload, x.Counters
