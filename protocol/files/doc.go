@@ -4,7 +4,9 @@
 //		HTTP: []protocol.HTTPListener{{Name: "http", Listen: []string{":8080"}}},
 //	}, flv.New(flv.Config{}), files.New(files.Config{Dir: "html"}))
 //
-// A live stream comes before a file of the same path, and the longest mount before the root.
+// A live stream comes before a file of the same path, whether it is published or not: as with SRS a
+// recording that lies where a stream would be is not found. The longest mount comes before the others,
+// the root last.
 //
 // # What is served
 //

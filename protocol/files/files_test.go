@@ -199,7 +199,7 @@ func TestTypes(t *testing.T) {
 
 func TestMounts(t *testing.T) {
 	root, top := tree(t), t.TempDir()
-	write(t, top, map[string]string{"hls/a.ts": "hls", "deep/a.ts": "deep", "v/a.ts": "v", "v/index.html": "v index", "named/a.ts": "named", "host/a.ts": "host"})
+	write(t, top, map[string]string{"hls/a.ts": "hls", "hls/x/a.ts": "hls x", "deep/a.ts": "deep", "v/a.ts": "v", "v/index.html": "v index", "named/a.ts": "named", "host/a.ts": "host"})
 	dir := func(name string) string { return filepath.Join(top, name) }
 	r := newRig(t, Config{Dir: root, Mounts: []Mount{
 		{Path: "/hls", Dir: dir("hls")},

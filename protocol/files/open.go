@@ -35,9 +35,6 @@ func fileName(rest string) (string, error) {
 		name += "/" + index
 	}
 	name = path.Clean("./" + name) // several slashes are one, as everywhere in file systems
-	if strings.Contains(name, `\`) {
-		return "", errPath
-	}
 	if _, err := filepath.Localize(name); err != nil {
 		return "", errPath
 	}

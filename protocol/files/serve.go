@@ -142,7 +142,6 @@ func (p *pacer) ReadFrom(src io.Reader) (n int64, err error) {
 	left := int64(math.MaxInt64)
 	if l, ok := src.(*io.LimitedReader); ok {
 		src, left = l.R, l.N
-		defer func() { l.N -= n }()
 	}
 	for n < left && err == nil {
 		p.extend()
