@@ -71,6 +71,7 @@ var known = []struct {
 }{
 	{stream.ErrBusy, 1028},
 	{stream.ErrTakenOver, 1028},
+	{stream.ErrKicked, 1070}, // how SRS ends a session that is kicked
 	{protocol.ErrVhost, 2014},
 	{protocol.ErrURL, 2006},
 	{protocol.ErrStreamName, 2051},

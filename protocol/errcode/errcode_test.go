@@ -26,6 +26,7 @@ func TestOf(t *testing.T) {
 		{errors.New("x"), Other},
 		{fmt.Errorf("x: %w", stream.ErrBusy), 1028},
 		{stream.ErrTakenOver, 1028},
+		{stream.ErrKicked, 1070},
 		{protocol.ErrVhost, 2014},
 		{stream.ErrNotFound, 2048},
 		{protocol.ErrStreamName, 2051},
