@@ -303,8 +303,15 @@ func TestStopsReading(t *testing.T) {
 	h.server.pool.handedOver()
 	h.server.pool.stopReading()
 	mustWrite(t, c, []byte("x"))
-	// The other process has the socket open too.
+	// The other process has the socket open too. Here it is the same socket, whose deadline may only be
+	// set once the read has seen that it is over.
 	raw := p.(*packetLease).NetPacketConn()
+	for reading := 1; reading > 0; time.Sleep(time.Millisecond) {
+		l := p.(*packetLease)
+		l.mu.Lock()
+		reading = l.sharedPackets.reading
+		l.mu.Unlock()
+	}
 	_ = raw.SetReadDeadline(time.Now().Add(10 * time.Second))
 	if n, _, err := raw.ReadFrom(make([]byte, 10)); n != 1 {
 		t.Error(err)
