@@ -302,16 +302,15 @@ func TestStopsReading(t *testing.T) {
 	h.server.pool.stopReading() // without a successor it goes on
 	h.server.pool.handedOver()
 	h.server.pool.stopReading()
-	mustWrite(t, c, []byte("x"))
-	// The other process has the socket open too. Here it is the same socket, whose deadline may only be
-	// set once the read has seen that it is over.
-	raw := p.(*packetLease).NetPacketConn()
+	// A read under way may still take what comes before it sees that it is over.
 	for reading := 1; reading > 0; time.Sleep(time.Millisecond) {
 		l := p.(*packetLease)
 		l.mu.Lock()
 		reading = l.sharedPackets.reading
 		l.mu.Unlock()
 	}
+	mustWrite(t, c, []byte("x"))
+	raw := p.(*packetLease).NetPacketConn() // as the other process has it
 	_ = raw.SetReadDeadline(time.Now().Add(10 * time.Second))
 	if n, _, err := raw.ReadFrom(make([]byte, 10)); n != 1 {
 		t.Error(err)
