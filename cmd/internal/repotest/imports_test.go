@@ -28,7 +28,7 @@ var (
 	testOnly = []string{"github.com/stretchr/testify/..."}
 
 	// Formats and codecs can be used alone: they know packets, but no server.
-	formats      = []string{"protocol/amf/...", "protocol/codec/...", "protocol/mpegps/..."}
+	formats      = []string{"protocol/amf/...", "protocol/cmaf/...", "protocol/codec/...", "protocol/mpegps/..."}
 	mediacommon  = "github.com/bluenviron/mediacommon/v2/..."
 	formatMay    = []string{"stream", mediacommon}
 	protocolMay  = slices.Concat([]string{"stream", "protocol"}, formats)
@@ -44,6 +44,7 @@ var rules = []rule{
 	{in: "protocol", may: []string{"stream"}},
 
 	{in: "protocol/amf/...", may: formatMay},
+	{in: "protocol/cmaf/...", may: append([]string{"protocol/codec/..."}, formatMay...)},
 	{in: "protocol/codec/...", may: append([]string{"protocol/codec/..."}, formatMay...)},
 	{in: "protocol/mpegps/...", may: formatMay},
 	{in: "rtmp/chunk", may: formatMay},
