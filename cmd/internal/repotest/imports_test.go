@@ -28,11 +28,13 @@ var (
 	testOnly = []string{"github.com/stretchr/testify/..."}
 
 	// Formats and codecs can be used alone: they know packets, but no server.
-	formats      = []string{"protocol/amf/...", "protocol/cmaf/...", "protocol/codec/...", "protocol/mpegps/..."}
+	formats      = []string{"protocol/amf/...", "protocol/cmaf/...", "protocol/codec/...", "protocol/mpegps/...", "protocol/mpegts/..."}
 	mediacommon  = "github.com/bluenviron/mediacommon/v2/..."
 	formatMay    = []string{"stream", mediacommon}
 	protocolMay  = slices.Concat([]string{"stream", "protocol"}, formats)
 	extensionMay = []string{"stream", "protocol", "protocol/errcode"} // never a protocol: they dial by URL scheme
+	// What cuts streams into files, and serves them, shares these.
+	segmentMay = slices.Concat([]string{"protocol/audience", "protocol/segment", "protocol/storage"}, protocolMay)
 )
 
 // rules are asked in order; the first that matches a package is its own, and each package has one.
@@ -47,12 +49,24 @@ var rules = []rule{
 	{in: "protocol/cmaf/...", may: append([]string{"protocol/codec/..."}, formatMay...)},
 	{in: "protocol/codec/...", may: append([]string{"protocol/codec/..."}, formatMay...)},
 	{in: "protocol/mpegps/...", may: formatMay},
+	{in: "protocol/mpegts/...", may: append([]string{"protocol/codec/..."}, formatMay...)},
 	{in: "rtmp/chunk", may: formatMay},
 	{in: "rtmp/handshake", may: formatMay},
 
-	{in: "flv", may: append([]string{"github.com/gobwas/ws/..."}, protocolMay...)},
+	{in: "protocol/remux", may: append([]string{"github.com/gobwas/ws/..."}, protocolMay...)}, // live over HTTP in any format
+	{in: "flv", may: append([]string{"protocol/remux", "github.com/gobwas/ws/..."}, protocolMay...)},
 	{in: "rtmp", may: append([]string{"flv", "rtmp/..."}, protocolMay...),
 		test: []string{"github.com/bluenviron/gortmplib/..."}}, // an independent peer
+
+	{in: "protocol/storage", may: []string{"stream"}},
+	{in: "protocol/segment", may: []string{"stream", "protocol"}},
+	{in: "protocol/audience", may: []string{"stream", "protocol"}},
+	{in: "hls/...", may: append([]string{"hls/...", "github.com/grafov/m3u8"}, segmentMay...),
+		test: []string{"github.com/bluenviron/gohlslib/v2/..."}}, // an independent parser
+	{in: "dash/...", may: append([]string{"dash/..."}, segmentMay...),
+		test: []string{"github.com/Eyevinn/dash-mpd/..."}},
+	{in: "dvr", may: append([]string{"flv", "hls/playlist", "github.com/abema/go-mp4"}, segmentMay...)},
+	{in: "dvr/s3", may: []string{"protocol/storage", "github.com/minio/minio-go/v7/..."}},
 
 	{in: "protocol/errcode", may: []string{"stream", "protocol"}},
 	{in: "protocol/token", may: []string{"github.com/go-jose/go-jose/v4/..."}}, // JWT, JWKS
@@ -65,10 +79,10 @@ var rules = []rule{
 	{in: "protocol/console/...", may: append([]string{"protocol/console/..."}, extensionMay...)},
 
 	// Programs. Examples are written against what everybody can import, and need nothing else.
-	{in: "examples/...", may: []string{"stream", "protocol/...", "rtmp/...", "flv"}},
-	{in: "cmd/srsd/...", may: []string{"cmd/srsd/...", "stream", "protocol/...", "rtmp/...", "flv", "golang.org/x/sys/...",
-		"github.com/fsnotify/fsnotify"}},
-	{in: "cmd/srsbench/...", may: []string{"cmd/srsbench/...", "stream", "protocol/...", "rtmp/...", "flv", "golang.org/x/sys/..."}},
+	{in: "examples/...", may: []string{"stream", "protocol/...", "rtmp/...", "flv", "hls", "dash", "dvr/..."}},
+	{in: "cmd/srsd/...", may: []string{"cmd/srsd/...", "stream", "protocol/...", "rtmp/...", "flv", "hls", "dash", "dvr/...",
+		"golang.org/x/sys/...", "github.com/fsnotify/fsnotify"}},
+	{in: "cmd/srsbench/...", may: []string{"cmd/srsbench/...", "stream", "protocol/...", "rtmp/...", "flv", "hls/...", "golang.org/x/sys/..."}},
 	{in: "cmd/internal/repotest"},
 }
 
