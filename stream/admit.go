@@ -97,6 +97,12 @@ func (h *Hub) end(s *Session, ev EventType, cause error) {
 		}
 		s.cancel(cmpErr(cause, ErrClosed))
 		h.forget(s, cause)
+		if st := s.stream.Load(); st != nil && s.Action == ActionView {
+			st.mu.Lock()
+			st.removeViewer()
+			st.mu.Unlock()
+			h.release(st)
+		}
 		if ev != EventConnect {
 			h.tell(Event{Type: ev, Time: time.Now(), Session: s, Err: cause})
 		}
@@ -122,7 +128,7 @@ func (h *Hub) forget(s *Session, cause error) {
 			t.add(received, sent)
 		}
 	}
-	if st := s.stream.Load(); st != nil {
+	if st := s.stream.Load(); st != nil && s.Action != ActionView { // whose bytes are booked as they are sent
 		s.booked.Store(true)
 		st.total.add(received, sent)
 	}

@@ -44,8 +44,9 @@ type Hub struct {
 	failed   uint64
 	closed   bool
 	ticking  bool
-	stop     chan struct{}
-	work     sync.WaitGroup
+	ctx      context.Context // ends with Close
+	cancel   context.CancelFunc
+	work     sync.WaitGroup // added to under mu while not closed, or by what it counts
 }
 
 // NewHub makes a Hub. It runs one goroutine while streams exist, and none otherwise.
@@ -59,8 +60,10 @@ func NewHub(cfg HubConfig) *Hub {
 	if cfg.ReadBudget <= 0 {
 		cfg.ReadBudget = 2_500
 	}
-	return &Hub{cfg: cfg, streams: map[Key]*Stream{}, sessions: map[string]*Session{}, reserved: map[string]bool{},
-		vhosts: map[string]*traffic{}, start: time.Now(), stop: make(chan struct{})}
+	h := &Hub{cfg: cfg, streams: map[Key]*Stream{}, sessions: map[string]*Session{}, reserved: map[string]bool{},
+		vhosts: map[string]*traffic{}, start: time.Now()}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	return h
 }
 
 // list is a set of functions that may change while it is walked.
@@ -203,8 +206,20 @@ func (h *Hub) Play(ctx context.Context, r Request) (*Player, error) {
 	return p, nil
 }
 
+// spawn runs f on a goroutine that Close waits for; false if it is too late for that.
+func (h *Hub) spawn(f func()) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return false
+	}
+	h.work.Go(f)
+	return true
+}
+
 // View admits and counts a viewer that reads through something else: HLS, DASH. The
-// caller ends it with Session.Kick or EndView.
+// caller counts what it sends with Session.AddSent, and ends it with EndView, also when
+// Session.Context has ended because it was kicked.
 func (h *Hub) View(ctx context.Context, r Request) (*Session, error) {
 	if _, err := h.settingsOf(r.Key); err != nil {
 		return nil, err
@@ -212,6 +227,16 @@ func (h *Hub) View(ctx context.Context, r Request) (*Session, error) {
 	s, err := h.admit(ctx, ActionView, r)
 	if err != nil {
 		return nil, err
+	}
+	h.mu.Lock()
+	st := h.streams[r.Key]
+	if st != nil {
+		st.users++
+	}
+	h.mu.Unlock()
+	if st != nil {
+		s.stream.Store(st)
+		st.addViewer()
 	}
 	h.tell(Event{Type: EventPlay, Time: s.Start, Session: s})
 	return s, nil
@@ -299,7 +324,7 @@ func (h *Hub) Close(ctx context.Context) error {
 	h.mu.Lock()
 	if !h.closed {
 		h.closed = true
-		close(h.stop)
+		h.cancel()
 	}
 	h.mu.Unlock()
 	for s := range h.Sessions() {

@@ -55,6 +55,9 @@ type Stream struct {
 	fresh               bool      // no media since the publication began
 	idleSince           time.Time // since when there is no viewer
 
+	derivedMu sync.Mutex
+	derived   map[derivedKey]any // *derivation
+
 	meter meter
 	start time.Time
 	total traffic // of the sessions that have ended
@@ -109,11 +112,24 @@ func (s *Stream) Open(ctx context.Context, at Start) *Player {
 }
 
 func (s *Stream) addPlayer(p *Player) {
-	s.viewers.Add(1)
+	s.addViewer()
 	s.mu.Lock()
 	s.players[p] = struct{}{}
-	s.idleSince = time.Time{}
 	s.mu.Unlock()
+}
+
+func (s *Stream) addViewer() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.viewers.Add(1)
+	s.idleSince = time.Time{}
+}
+
+// removeViewer is for the caller that holds mu.
+func (s *Stream) removeViewer() {
+	if s.viewers.Add(-1) == 0 {
+		s.idleSince = time.Now()
+	}
 }
 
 func (s *Stream) removePlayer(p *Player) {
@@ -129,8 +145,8 @@ func (s *Stream) removePlayer(p *Player) {
 		}
 		p.view.Close()
 	}
-	if p.ses != nil && s.viewers.Add(-1) == 0 {
-		s.idleSince = time.Now()
+	if p.ses != nil {
+		s.removeViewer()
 	}
 	s.mu.Unlock()
 	s.hub.release(s)

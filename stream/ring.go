@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"io"
 	"math/bits"
 	"sync/atomic"
 )
@@ -207,6 +208,8 @@ type Cursor[T any] struct {
 	signal  chan struct{}
 	next    *Cursor[T] // in Ring.waiting
 	queued  atomic.Bool
+	eof     *T     // the entry that stands for io.EOF; nil for none
+	release func() // tells Close; nil for nobody
 }
 
 func (c *Cursor[T]) seek(at Start) {
@@ -262,6 +265,9 @@ func (c *Cursor[T]) Try() (*T, error) {
 			continue
 		}
 		c.findKey = false
+		if v == c.eof {
+			return nil, io.EOF
+		}
 		return v, nil
 	}
 }
@@ -324,6 +330,9 @@ func (c *Cursor[T]) Interrupt() { c.wake() }
 // there until the next flush; where nothing is ever flushed, many such would pile up,
 // so that every so often all are woken to look again.
 func (c *Cursor[T]) Close() {
+	if c.release != nil {
+		c.release()
+	}
 	if c.queued.Load() && c.ring.gone.Add(1) > c.ring.asleep.Load()+64 {
 		c.ring.wakeAll()
 	}

@@ -129,7 +129,16 @@ func (s *Session) Kick(cause error) {
 	s.cancel(cause)
 }
 
-// Stream gives what a session publishes or plays; nil for a connection.
+// AddSent counts bytes of media that were sent to a viewer that [Hub.View] admitted.
+func (s *Session) AddSent(n int) {
+	s.bytes.Add(uint64(n))
+	if st := s.stream.Load(); st != nil {
+		st.total.sent.Add(uint64(n))
+	}
+}
+
+// Stream gives what a session publishes or plays; nil for a connection, and for a view that
+// began when its stream was not there.
 func (s *Session) Stream() *Stream { return s.stream.Load() }
 
 // NewID gives 8 random characters, enough to find a session's lines in a log.

@@ -11,7 +11,7 @@ func (h *Hub) run() {
 	defer t.Stop()
 	for sampled := time.Now(); ; {
 		select {
-		case <-h.stop:
+		case <-h.ctx.Done():
 			return
 		case now := <-t.C:
 			if now.Sub(sampled) >= sampleEvery {
