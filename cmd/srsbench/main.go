@@ -5,6 +5,7 @@
 //	srsbench publish -url rtmp://127.0.0.1/live/s{i} -n 500               500 streams
 //	srsbench floor -n 2000 -window 350ms                                 the least that serving can cost
 //	srsbench get -url http://127.0.0.1:1985/api/v1/summaries -rate 5000   requests to an API
+//	srsbench hls -url http://127.0.0.1:8080/live/a.m3u8 -n 5000           viewers of HLS
 //	srsbench compare -srsd ./srsd -n 1000,2000                           servers side by side
 //
 // It speaks RTMP, RTMPS, HTTP-FLV and WebSocket-FLV (ws, wss; players only), and publishes FLV by HTTP
@@ -42,6 +43,7 @@ const usage1 = `usage: srsbench [play|publish|both|floor|compare] -url URL [flag
   publish  publish -n streams
   floor    play from srsbench's own minimal server: one plain write per connection and window
   get      ask for documents over HTTP, at a rate or as many as it takes
+  hls      play HLS -n times: each viewer gets every segment once
   compare  run several servers under the same loads, one after the other, in a table
 
 "srsbench both -h" lists the flags.
@@ -69,6 +71,8 @@ func command(args []string) error {
 		return loadCommand(name, args)
 	case "get":
 		return getCommand(args)
+	case "hls":
+		return hlsCommand(args)
 	case "floor":
 		return floorCommand(args)
 	case "floor-server": // what floor starts
