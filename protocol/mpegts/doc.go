@@ -1,0 +1,30 @@
+// Package mpegts writes and reads MPEG transport streams (ISO 13818-1).
+//
+// [Encoder] is the form of a live stream: NewFormat gives it to a Player, whose viewers
+// then share its bytes. [Muxer] makes the same for segments and files, whose sound it
+// packs tighter, and [Writer] is a Muxer that is a stream.Sink. [Reader] is a
+// stream.Source of a file or a connection.
+//
+// # What is carried
+//
+//	codec     stream type               elementary stream
+//	H264      0x1b                      Annex B, with an access unit delimiter before each
+//	                                    picture and the parameter sets before each key frame
+//	HEVC      0x24, HEVC                as H264
+//	AAC       0x0f                      ADTS (object types 1 to 4)
+//	MP3       0x03 or 0x04              frames
+//	AC3       0x81, AC-3                sync frames
+//	EAC3      0x87, EAC3                sync frames; of those the independent ones
+//	Opus      0x06, Opus                ETSI TS 103 491 annex B: a control header before each packet
+//	KLV       0x06, KLVA                SMPTE ST 336 units with a time stamp
+//	ID3       0x15, ID3                 timed metadata of HTTP Live Streaming
+//
+// Nothing else has an agreed form in a transport stream (AV1, VP9, G.711, FLAC): such
+// tracks are left out. [Carries] tells which.
+//
+// # Time
+//
+// The program clock (PCR) is the stream's time, DTS in units of 1/27000000 s, and time
+// stamps lie [Lead] behind it, so that a packet that is a little late still arrives
+// before its time, and times from zero on are never negative.
+package mpegts

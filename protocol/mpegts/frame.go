@@ -1,0 +1,121 @@
+package mpegts
+
+import (
+	"slices"
+
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/ac3"
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/eac3"
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/opus"
+
+	"github.com/srsgo/srs/protocol/codec"
+	"github.com/srsgo/srs/stream"
+)
+
+const (
+	adtsSize = 7
+	maxADTS  = 1<<13 - 1 // its length field has 13 bits
+)
+
+// adtsRates are what ADTS can tell, by index (ISO 14496-3 table 1.18).
+var adtsRates = [...]int{96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350}
+
+// adtsHeader gives the header of ADTS frames (ISO 14496-3 1.A.2.2) with no length in it. It
+// can tell the first four object types, the usual rates and channel configurations.
+func adtsHeader(c codec.AAC) (h [adtsSize]byte, ok bool) {
+	rate, channels := slices.Index(adtsRates[:], c.SampleRate), c.Channels
+	if channels == 8 {
+		channels = 7
+	} else if channels == 7 {
+		return h, false // has a number beyond the field's
+	}
+	if c.ObjectType < 1 || c.ObjectType > 4 || rate < 0 || channels > 7 {
+		return h, false
+	}
+	// MPEG-4, no CRC; one raw block; buffer fullness: variable rate.
+	return [adtsSize]byte{0xff, 0xf1, byte(c.ObjectType-1)<<6 | byte(rate)<<2 | byte(channels)>>2,
+		byte(channels) << 6, 0, 0x1f, 0xfc}, true
+}
+
+// appendFrame appends what precedes a packet of sound in its elementary stream.
+func (es *elementary) appendFrame(dst, payload []byte) []byte {
+	switch es.codec {
+	case stream.AAC:
+		h, n := es.adts, adtsSize+len(payload)
+		h[3] |= byte(n>>11) & 3
+		h[4] = byte(n >> 3)
+		h[5] |= byte(n << 5)
+		return append(dst, h[:]...)
+	case stream.Opus: // no trimming, no extension; the size in bytes of up to 255
+		dst = append(dst, 0x7f, 0xe0)
+		n := len(payload)
+		for ; n >= 255; n -= 255 {
+			dst = append(dst, 255)
+		}
+		return append(dst, byte(n))
+	}
+	return dst
+}
+
+// maxFrame gives the size of the largest frame that there can be, with what precedes it.
+func (es *elementary) maxFrame() int {
+	if es.codec == stream.AAC {
+		return maxADTS
+	}
+	return maxPES
+}
+
+// samples gives how long a packet of sound lasts, in samples at a rate. No rate means
+// that it cannot be told.
+func samples(c stream.Codec, rate int, payload []byte) (n, hz int) {
+	switch c {
+	case stream.AAC:
+		return 1024, rate
+	case stream.AC3:
+		var si ac3.SyncInfo
+		if si.Unmarshal(payload) != nil {
+			return 0, 0
+		}
+		return 1536, si.SampleRate()
+	case stream.EAC3:
+		var si eac3.SyncInfo
+		if si.Unmarshal(payload) != nil {
+			return 0, 0
+		}
+		return 256 * si.NumBlocks(), si.SampleRate()
+	case stream.Opus:
+		return int(opus.PacketDuration2(payload)), 48000
+	case stream.MP3:
+		for len(payload) > 0 {
+			h, size := mp3Frame(payload)
+			if size == 0 {
+				break
+			}
+			n, hz = n+h.Samples, h.SampleRate
+			payload = payload[min(size, len(payload)):]
+		}
+	}
+	return n, hz
+}
+
+// Bit rates of layer III in kb/s, by index: of MPEG-1, and of the low sampling rates.
+var mp3Rates = [2][15]int{
+	{0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320},
+	{0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160},
+}
+
+// mp3Frame reads the header of a layer III frame; a size of 0 means that there is none.
+func mp3Frame(b []byte) (h codec.MP3, size int) {
+	h, err := codec.ParseMP3(b)
+	if err != nil || h.Layer != 3 {
+		return h, 0
+	}
+	low := 0
+	if h.Samples == 576 {
+		low = 1
+	}
+	kbps := mp3Rates[low][b[2]>>4]
+	if kbps == 0 { // free format: its size is nowhere told
+		return h, 0
+	}
+	return h, h.Samples/8*kbps*1000/h.SampleRate + int(b[2]>>1&1)
+}
