@@ -416,6 +416,38 @@ jwks word
 param word token
 [vhost.limits: L env]
 LIMITS
+[vhost.http_remux: Y env]
+mounts list
+[vhost.hls: Y env]
+hls_use_fmp4 bool off
+hls_low_latency bool off
+hls_part_duration float 0.25 s
+hls_recover bool on
+hls_rewind float 0 s
+hls_end_list bool off
+hls_variants list
+[vhost.dash: Y env]
+dash_low_latency bool off
+dash_part_duration float 0.25 s
+[vhost.dvr: Y env]
+dvr_overwrite bool off
+dvr_max_age float 0 s
+dvr_max_size int 0 MB
+[vhost.s3: Y env]
+enabled bool off
+endpoint word
+region word
+bucket word
+prefix word
+access_key word
+secret_key word
+path_style bool off
+tls bool on
+spool word ./objs/spool
+spool_size int 10240 MB
+hls bool on
+dash bool on
+dvr bool on
 `
 
 const referenceLimits = `connections int 0 connections

@@ -1,5 +1,7 @@
 package conf
 
+import "slices"
+
 // The rows of this file are srsd's own: what SRS does not have. Their names follow its style, and
 // their defaults make srsd do what SRS does.
 
@@ -58,7 +60,56 @@ func ownVhostRows() []Item {
 		Item{Path: "security.jwt.public_key", Kind: List},
 		Item{Path: "security.jwt.jwks", Kind: String},
 		Item{Path: "security.jwt.param", Kind: String, Default: "token"},
-	), limitRows("vhost")...)...)
+	), slices.Concat(segmentRows(), limitRows("vhost"))...)...)
+}
+
+// segmentRows are those of HLS, DASH and recordings.
+func segmentRows() []Item {
+	const day = 86400
+	return group("vhost", Notify, true,
+		// Further mounts beside http_remux.mount, as [vhost]/[app]/[stream].ts.
+		Item{Path: "http_remux.mounts", Kind: List},
+
+		// Fragmented MP4 in place of MPEG-TS; HEVC, AV1 and more in every browser that can.
+		Item{Path: "hls.hls_use_fmp4", Kind: BoolOff, Default: "off"},
+		// Low latency: parts of so many seconds (implies fMP4).
+		Item{Path: "hls.hls_low_latency", Kind: BoolOff, Default: "off"},
+		Item{Path: "hls.hls_part_duration", Kind: Float, Default: "0.25", Unit: "s", Limits: &Limits{0.05, 10, Refuse}},
+		// Numbers and playlist go on where an earlier process ended.
+		Item{Path: "hls.hls_recover", Kind: BoolOn, Default: "on"},
+		// How far back ?rewind=1 on a playlist goes.
+		Item{Path: "hls.hls_rewind", Kind: Float, Default: "0", Unit: "s", Limits: &Limits{0, 30 * day, Refuse}},
+		// Whether a playlist is ended when its publisher leaves.
+		Item{Path: "hls.hls_end_list", Kind: BoolOff, Default: "off"},
+		// Streams that are one content in several qualities, as [stream]_720p [stream]_360p.
+		Item{Path: "hls.hls_variants", Kind: List},
+
+		Item{Path: "dash.dash_low_latency", Kind: BoolOff, Default: "off"},
+		Item{Path: "dash.dash_part_duration", Kind: Float, Default: "0.25", Unit: "s", Limits: &Limits{0.05, 10, Refuse}},
+
+		// A recording whose file exists takes its place.
+		Item{Path: "dvr.dvr_overwrite", Kind: BoolOff, Default: "off"},
+		// Recordings that are older, or the oldest of all that are larger together, are deleted; 0: none.
+		Item{Path: "dvr.dvr_max_age", Kind: Float, Default: "0", Unit: "s", Limits: &Limits{0, 36500 * day, Refuse}},
+		Item{Path: "dvr.dvr_max_size", Kind: Int, Default: "0", Unit: "MB", Limits: count},
+
+		// A bucket that files go to as they are complete. What waits for it is kept below spool.
+		Item{Path: "s3", Kind: Block},
+		Item{Path: "s3.enabled", Kind: BoolOff, Default: "off"},
+		Item{Path: "s3.endpoint", Kind: String},
+		Item{Path: "s3.region", Kind: String},
+		Item{Path: "s3.bucket", Kind: String},
+		Item{Path: "s3.prefix", Kind: String},
+		Item{Path: "s3.access_key", Kind: String, Secret: true},
+		Item{Path: "s3.secret_key", Kind: String, Secret: true},
+		Item{Path: "s3.path_style", Kind: BoolOff, Default: "off"},
+		Item{Path: "s3.tls", Kind: BoolOn, Default: "on"},
+		Item{Path: "s3.spool", Kind: String, Default: "./objs/spool"},
+		Item{Path: "s3.spool_size", Kind: Int, Default: "10240", Unit: "MB", Limits: count},
+		Item{Path: "s3.hls", Kind: BoolOn, Default: "on"},
+		Item{Path: "s3.dash", Kind: BoolOn, Default: "on"},
+		Item{Path: "s3.dvr", Kind: BoolOn, Default: "on"},
+	)
 }
 
 // limitRows are those of the whole server or of one vhost; 0 is no limit.
