@@ -15,7 +15,7 @@
 //	MP3       0x03 or 0x04              frames
 //	AC3       0x81, AC-3                sync frames
 //	EAC3      0x87, EAC3                sync frames; of those the independent ones
-//	Opus      0x06, Opus                ETSI TS 103 491 annex B: a control header before each packet
+//	Opus      0x06, Opus                packets, each behind a control header (Xiph, "Opus in MPEG-TS")
 //	KLV       0x06, KLVA                SMPTE ST 336 units with a time stamp
 //	ID3       0x15, ID3                 timed metadata of HTTP Live Streaming
 //

@@ -52,7 +52,7 @@ type Encoder struct {
 	fresh    bool  // nothing came after the tables
 	tablesAt int64 // when they were sent
 	timed    bool
-	pcr      int64 // the last one
+	pcr      int64  // the last one
 	prefix   []byte // of the unit at hand
 }
 

@@ -119,3 +119,65 @@ func mp3Frame(b []byte) (h codec.MP3, size int) {
 	}
 	return h, h.Samples/8*kbps*1000/h.SampleRate + int(b[2]>>1&1)
 }
+
+// frame is what the header of a frame of sound tells.
+type frame struct {
+	size          int // bytes
+	skip          int // of them, those of a header that is not part of the payload
+	samples, rate int // how long it lasts
+	config        [2]byte
+	drop          bool // is of a kind that packets cannot be made of
+}
+
+// maxHeader is how many bytes the header of a frame takes at most.
+const maxHeader = 9
+
+// parseFrame reads the header of the frame that b begins with; ok is false if there is
+// none. A size beyond len(b) means that more bytes are needed.
+func parseFrame(c stream.Codec, b []byte) (f frame, ok bool) {
+	if len(b) < maxHeader {
+		return frame{size: maxHeader}, true
+	}
+	switch c {
+	case stream.AAC:
+		return parseADTS(b)
+	case stream.MP3:
+		h, size := mp3Frame(b)
+		return frame{size: size, samples: h.Samples, rate: h.SampleRate}, size > 4
+	case stream.AC3:
+		var si ac3.SyncInfo
+		if si.Unmarshal(b) != nil {
+			return f, false
+		}
+		return frame{size: si.FrameSize(), samples: 1536, rate: si.SampleRate()}, true
+	case stream.EAC3:
+		var si eac3.SyncInfo
+		if si.Unmarshal(b) != nil || si.SampleRate() == 0 {
+			return f, false
+		}
+		f = frame{size: si.FrameSize(), rate: si.SampleRate()}
+		if f.drop = si.Strmtyp == 1; !f.drop { // a dependent one has the time of another
+			f.samples = 256 * si.NumBlocks()
+		}
+		return f, f.size >= maxHeader
+	}
+	return f, false
+}
+
+// parseADTS reads an ADTS header (ISO 14496-3 1.A.2.2).
+func parseADTS(b []byte) (f frame, ok bool) {
+	rate := int(b[2] >> 2 & 15)
+	if b[0] != 0xff || b[1]&0xf6 != 0xf0 || rate >= len(adtsRates) {
+		return f, false
+	}
+	f = frame{size: int(b[3]&3)<<11 | int(b[4])<<3 | int(b[5]>>5), skip: adtsSize, rate: adtsRates[rate]}
+	if b[1]&1 == 0 { // a checksum follows
+		f.skip += 2
+	}
+	blocks := int(b[6]&3) + 1
+	f.samples = 1024 * blocks
+	f.drop = blocks > 1 // they could not be told apart
+	object, channels := b[2]>>6+1, b[2]<<2&4|b[3]>>6
+	f.config = [2]byte{object<<3 | byte(rate)>>1, byte(rate)<<7 | channels<<3}
+	return f, f.size > f.skip
+}

@@ -114,7 +114,9 @@ func (e *Encoder) gather(dst []byte, es *elementary, p *stream.Packet) []byte {
 	return dst
 }
 
-func ticks(samples, rate int) int64 { return int64(samples) * hz / int64(rate) }
+func ticks(samples, rate int) int64 {
+	return (int64(samples)*hz + int64(rate)/2) / int64(rate)
+}
 
 func (e *Encoder) flush(dst []byte, es *elementary) []byte {
 	s := e.begin(dst, unit{es: es, size: len(es.frames), pts: es.at, dts: es.at, jump: es.jump})

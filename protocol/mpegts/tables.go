@@ -51,12 +51,21 @@ const (
 	idPrivate = 0xbd
 )
 
+// Registered format identifiers that are not the codec's FourCC.
+const (
+	idHEVC stream.Codec = 'H'<<24 | 'E'<<16 | 'V'<<8 | 'C'
+	idAC3  stream.Codec = 'A'<<24 | 'C'<<16 | '-'<<8 | '3'
+	idEAC3 stream.Codec = 'E'<<24 | 'A'<<16 | 'C'<<8 | '3'
+)
+
 // Descriptor tags.
 const (
 	tagRegistration = 0x05
 	tagLanguage     = 0x0a
 	tagMetaPointer  = 0x25
 	tagMeta         = 0x26
+	tagDVBAC3       = 0x6a
+	tagDVBEAC3      = 0x7a
 	tagExtension    = 0x7f
 	tagOpus         = 0x80 // inside an extension descriptor
 )
@@ -71,7 +80,7 @@ func Carries(c stream.Codec) bool {
 	return false
 }
 
-// pat is the section that names one program, 1, and the PID of its map.
+// appendPAT appends the section that names one program, 1, and the PID of its map.
 func appendPAT(dst []byte) []byte {
 	at := len(dst)
 	dst = append(dst, 0x00, 0xb0, 13, 0, 1, 0xc1, 0, 0, 0, 1, 0xe0|pidPMT>>8, pidPMT&0xff)
@@ -149,11 +158,11 @@ func (es *elementary) appendEntry(dst []byte, t *stream.Track) []byte {
 	at := len(dst)
 	switch t.Codec {
 	case stream.HEVC:
-		dst = appendRegistration(dst, 'H'<<24|'E'<<16|'V'<<8|'C')
+		dst = appendRegistration(dst, idHEVC)
 	case stream.AC3:
-		dst = appendRegistration(dst, 'A'<<24|'C'<<16|'-'<<8|'3')
+		dst = appendRegistration(dst, idAC3)
 	case stream.EAC3:
-		dst = appendRegistration(dst, 'E'<<24|'A'<<16|'C'<<8|'3')
+		dst = appendRegistration(dst, idEAC3)
 	case stream.Opus:
 		dst = appendRegistration(dst, stream.Opus)
 		dst = append(dst, tagExtension, 2, tagOpus, byte(min(max(t.Channels, 1), 8)))
