@@ -103,7 +103,7 @@ func (c *checker) field(pid uint16, f []byte) error {
 	if c.tablePCR < 0 {
 		c.tablePCR = pcr
 	}
-	if since := (pcr - c.tablePCR) & (1<<33 - 1); since > 45000+9000 {
+	if since := (pcr - c.tablePCR) & (1<<33 - 1); since > 45000 {
 		return fmt.Errorf("no tables for %d", since)
 	}
 	return nil

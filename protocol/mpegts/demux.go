@@ -8,6 +8,8 @@ import (
 )
 
 const (
+	// maxFlows bounds the elementary streams that are read.
+	maxFlows = 64
 	// maxHeld bounds the PES packets under way, all together, in bytes.
 	maxHeld = 16 << 20
 	// maxSound bounds one that is not video.

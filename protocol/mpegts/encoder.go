@@ -9,7 +9,7 @@ import (
 
 // Intervals in units of 1/90000 s.
 const (
-	tablesEvery = hz / 2       // PAT and PMT at least so often, as ETSI TR 101 290 wants it
+	tablesEvery = hz * 4 / 10  // PAT and PMT: ETSI TR 101 290 wants them every 0.5 s
 	clockEvery  = hz / 10      // PCR at least so often (2.7.2)
 	clockSoon   = hz * 4 / 100 // the next PCR goes into the first unit after so long
 	clockLost   = hz           // a larger step is no gap to be filled
@@ -191,12 +191,18 @@ type unit struct {
 
 // begin appends all that comes before the payload of u.
 func (e *Encoder) begin(dst []byte, u unit) splitter {
-	since := u.dts - e.tablesAt
-	if e.due || u.access && !e.fresh || since >= tablesEvery || since < -clockLost {
+	if e.due {
+		at := u.dts
+		if e.timed { // clocks from the last one on may follow
+			at = min(at, e.pcr)
+		}
+		dst = e.appendTables(dst, at)
+	}
+	dst = e.appendClocks(dst, u.es, u.dts)
+	if since := u.dts - e.tablesAt; !e.fresh && (u.access || since >= tablesEvery || since < -clockLost) {
 		dst = e.appendTables(dst, u.dts)
 	}
 	e.fresh = false
-	dst = e.appendClocks(dst, u.es, u.dts)
 	flags, pcr := byte(0), int64(pcrNone)
 	if u.es == e.clock {
 		gap := u.dts - e.pcr
@@ -241,6 +247,9 @@ func (e *Encoder) appendClocks(dst []byte, es *elementary, at int64) []byte {
 	}
 	for at-e.pcr > clockEvery {
 		e.pcr += clockEvery
+		if e.pcr-e.tablesAt >= tablesEvery {
+			dst = e.appendTables(dst, e.pcr)
+		}
 		dst = appendClock(dst, e.clock.pid, *e.counter(e.clock), e.pcr)
 	}
 	return dst

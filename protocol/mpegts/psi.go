@@ -90,7 +90,7 @@ func (d *demuxer) onPMT(b []byte) {
 	b = b[10 : len(b)-4]
 	b = b[min(len(b), 2+int(binary.BigEndian.Uint16(b)&0xfff)):]
 	var list []*inflow
-	for len(b) >= 5 && len(list) < maxTracks {
+	for len(b) >= 5 && len(list) < maxFlows {
 		n := 5 + int(binary.BigEndian.Uint16(b[3:])&0xfff)
 		if n > len(b) {
 			break

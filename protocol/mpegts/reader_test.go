@@ -3,6 +3,7 @@ package mpegts
 import (
 	"bytes"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,11 +34,12 @@ func TestRoundTrip(t *testing.T) {
 	for _, clip := range streamtest.Clips() {
 		t.Run(clip.Name, func(t *testing.T) {
 			want := carried(clip.Packets())
-			got := read(t, bytes.NewReader(encode(clip.Packets())))
-			streamtest.Equal(t, want, got, streamtest.Compare{Tolerance: time.Second / hz, AnyConfig: clip.Tracks().Has(stream.KindAudio) && isOpus(clip)})
+			// How much of the start of Opus to skip is not told by transport streams.
+			c := streamtest.Compare{Tolerance: time.Second / hz, AnyConfig: strings.Contains(clip.Name, "Opus")}
+			streamtest.Equal(t, want, read(t, bytes.NewReader(encode(clip.Packets()))), c)
 			// Sound that shares a PES packet has the time that its samples say.
-			got = read(t, bytes.NewReader(mux(t, clip.Packets())))
-			streamtest.Equal(t, want, got, streamtest.Compare{Tolerance: 5 * time.Millisecond, AnyConfig: clip.Tracks().Has(stream.KindAudio) && isOpus(clip)})
+			c.Tolerance = 5 * time.Millisecond
+			streamtest.Equal(t, want, read(t, bytes.NewReader(mux(t, clip.Packets()))), c)
 		})
 	}
 }
