@@ -70,6 +70,8 @@ type Part struct {
 	// Start is the decoding time of the first sample on the stream's timeline and Duration that
 	// of all samples, of the leading track (the first video that runs, else audio) if muxed.
 	Start, Duration time.Duration
+	// PTS is the earliest presentation time of these samples.
+	PTS time.Duration
 	// Independent: decoding can begin here.
 	Independent bool
 	// Discontinuity: the segment does not continue the one before in time, tracks or decoder

@@ -2,6 +2,7 @@ package cmaf
 
 import (
 	"bytes"
+	"math"
 
 	"github.com/srsgo/srs/stream"
 )
@@ -78,9 +79,12 @@ func (k *Packager) emit(o *output, last bool) {
 			ref = t
 		}
 	}
-	start := ref.time(ref.samples[0].dts)
+	start, pts := ref.time(ref.samples[0].dts), int64(math.MaxInt64)
+	for i := range ref.samples {
+		pts = min(pts, ref.samples[i].dts+int64(ref.samples[i].offset))
+	}
 	p := &Part{
-		Track: o.track, Segment: k.segment, Index: o.index, Start: start, Last: last,
+		Track: o.track, Segment: k.segment, Index: o.index, Start: start, PTS: ref.time(pts), Last: last,
 		Duration:      ref.time(ref.samples[0].dts+ref.part) - start,
 		Independent:   !ref.video || ref.samples[0].flags&(stream.KeyFrame|stream.Recovery) != 0,
 		Discontinuity: o.broken, Init: o.header(), Samples: len(ref.samples), NTP: ref.samples[0].ntp,

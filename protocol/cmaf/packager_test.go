@@ -2,6 +2,7 @@ package cmaf_test
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,9 +62,14 @@ func check(t testing.TB, cfg cmaf.Config, parts []*cmaf.Part) map[int][]*fmp4.Sa
 				id = x.ID
 			}
 			require.GreaterOrEqual(t, x.BaseTime, end[id])
+			pts := int64(math.MaxInt64)
 			for _, s := range x.Samples {
 				require.NotZero(t, s.Duration)
+				pts = min(pts, int64(x.BaseTime)+int64(s.PTSOffset))
 				x.BaseTime += uint64(s.Duration)
+			}
+			if p.Track != cmaf.Muxed {
+				require.Equal(t, pts, stream.Ticks(p.PTS, cmaf.Timescale(&p.Init.Tracks[0])))
 			}
 			end[id] = x.BaseTime
 			samples[id] = append(samples[id], x.Samples...)
