@@ -24,7 +24,7 @@
 //
 // # Time
 //
-// The program clock (PCR) is the stream's time, DTS in units of 1/27000000 s, and time
-// stamps lie [Lead] behind it, so that a packet that is a little late still arrives
-// before its time, and times from zero on are never negative.
+// Time stamps are those of the packets and [Lead]. The program clock (PCR) runs before
+// them, by 200 ms from an Encoder and by all of Lead from a Muxer: so late may a packet be
+// behind those of other tracks and still arrive before its time.
 package mpegts

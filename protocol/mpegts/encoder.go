@@ -12,7 +12,7 @@ const (
 	tablesEvery = hz * 4 / 10  // PAT and PMT: ETSI TR 101 290 wants them every 0.5 s
 	clockEvery  = hz / 10      // PCR at least so often (2.7.2)
 	clockSoon   = hz * 4 / 100 // the next PCR goes into the first unit after so long
-	clockLost   = hz           // a larger step is no gap to be filled
+	clockLost   = hz * 5       // a larger step, either way, is no gap to be filled
 )
 
 // Options say which tracks to write. The zero value means the default video track and all
@@ -37,6 +37,7 @@ type Encoder struct {
 	Options
 
 	single   bool // for one reader
+	packed   bool // for segments and files
 	tracks   *stream.Tracks
 	list     []elementary // by the index of the track
 	klv, id3 elementary
@@ -207,11 +208,12 @@ func (e *Encoder) begin(dst []byte, u unit) splitter {
 	if u.es == e.clock {
 		gap := u.dts - e.pcr
 		if !e.timed || u.access || u.jump || gap >= clockSoon || gap < -clockLost {
-			pcr = u.dts
+			at := u.dts
 			if e.timed && gap <= 0 && gap >= -clockLost {
-				pcr = e.pcr + 1 // clocks do not go back
+				at = e.pcr + 1 // clocks do not go back
 			}
-			e.timed, e.pcr = true, pcr
+			e.timed, e.pcr = true, at
+			pcr = e.base(at)
 			u.access = u.access || u.es.id != idVideo
 		}
 	}
@@ -229,6 +231,14 @@ func (e *Encoder) begin(dst []byte, u unit) splitter {
 	return s
 }
 
+// base gives the program clock at the time at of the packets.
+func (e *Encoder) base(at int64) int64 {
+	if e.packed {
+		return at
+	}
+	return at + lead - liveLead
+}
+
 func (e *Encoder) counter(es *elementary) *byte { return &e.counters[es.pid-pidFirst] }
 
 // appendClocks appends the program clock in packets of its own where nothing else has
@@ -243,14 +253,14 @@ func (e *Encoder) appendClocks(dst []byte, es *elementary, at int64) []byte {
 			return dst // the unit brings it
 		}
 		e.timed, e.pcr = true, at
-		dst = appendClock(dst, e.clock.pid, *e.counter(e.clock), at)
+		dst = appendClock(dst, e.clock.pid, *e.counter(e.clock), e.base(at))
 	}
 	for at-e.pcr > clockEvery {
 		e.pcr += clockEvery
 		if e.pcr-e.tablesAt >= tablesEvery {
 			dst = e.appendTables(dst, e.pcr)
 		}
-		dst = appendClock(dst, e.clock.pid, *e.counter(e.clock), e.pcr)
+		dst = appendClock(dst, e.clock.pid, *e.counter(e.clock), e.base(e.pcr))
 	}
 	return dst
 }

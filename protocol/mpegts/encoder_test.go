@@ -2,6 +2,7 @@ package mpegts
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"os"
 	"os/exec"
@@ -222,6 +223,17 @@ func TestClock(t *testing.T) {
 		}
 	}
 	require.Greater(t, checked(t, encode(packets)).clocks, 30)
+
+	late := clip.Packets() // sound that comes half a second late is no harm in a file
+	slices.SortStableFunc(late, func(a, b *stream.Packet) int { return cmp.Compare(arrival(a), arrival(b)) })
+	checked(t, mux(t, late))
+}
+
+func arrival(p *stream.Packet) time.Duration {
+	if p.Kind() == stream.KindAudio {
+		return p.DTS + 500*time.Millisecond
+	}
+	return p.DTS
 }
 
 // TestWrap: time stamps have 33 bits, and go on from zero.

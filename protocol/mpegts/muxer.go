@@ -9,7 +9,7 @@ import (
 )
 
 // gatherTime bounds what is packed into one PES packet, in 1/90000 s. It is below
-// clockEvery, so that sound without pictures has its clock in time, and below Lead.
+// clockEvery, so that sound without pictures has its clock in time, and below lead.
 const gatherTime = hz / 10
 
 // gatherSlack is by how much time stamps may differ from what the samples before say.
@@ -40,7 +40,7 @@ type Muxer struct {
 func (m *Muxer) follow(dst []byte, t *stream.Tracks) []byte {
 	if t != m.enc.tracks {
 		dst = m.Flush(dst)
-		m.enc.single, m.enc.Options = true, m.Options
+		m.enc.single, m.enc.packed, m.enc.Options = true, true, m.Options
 		m.enc.follow(t)
 	}
 	return dst

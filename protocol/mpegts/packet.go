@@ -3,17 +3,23 @@ package mpegts
 import "time"
 
 // Lead is by how much DTS and PTS in a transport stream are later than those of the
-// packets it was made of, and than its program clock.
-const Lead = 200 * time.Millisecond
+// packets it was made of. So none is negative, nor is the program clock, which lies before
+// them.
+const Lead = 700 * time.Millisecond
 
 const (
 	packetSize = 188
 	headerSize = 4
 	syncByte   = 0x47
 
-	hz      = 90000 // ticks of time stamps in a second
-	lead    = int64(Lead) * hz / int64(time.Second)
-	pcrNone = -1
+	hz   = 90000 // ticks of time stamps in a second
+	lead = int64(Lead) * hz / int64(time.Second)
+	// liveLead is how long before its time stamps the clock of a live stream has a packet
+	// arrive. Players that keep to the clock add it to their delay, so that it is short. A
+	// segment or a file costs nobody anything: there it is all of lead, and tracks that
+	// lie far apart do no harm.
+	liveLead = hz / 5
+	pcrNone  = -1
 )
 
 // splitter cuts one PES packet into transport packets at the end of dst.

@@ -23,8 +23,8 @@ const maxGarbage = 1 << 20
 // video with the first parameter sets: one that is announced and silent holds up nothing.
 //
 // Times are those of the transport stream, wraps undone. Packets come in the order in
-// which their access units end, so that those of different tracks may be out of order by
-// a frame. At most about 32 MB wait for their ends.
+// which their access units end: those of different tracks are out of order by as much as
+// whoever made the stream packed together, which is half a second from some. At most about 32 MB wait for their ends.
 type Reader struct {
 	r       *bufio.Reader
 	demux   demuxer
