@@ -33,22 +33,23 @@ func Example() {
 	// Output: 4 key frames
 }
 
-// Segments of a stream, each of which begins with a key frame and can be read alone.
+// Segments of a stream, each of which begins with tables and a key frame.
 func ExampleMuxer() {
 	var m mpegts.Muxer
 	var segments [][]byte
 	var open []byte
 	for p := range stream.Packets(streamtest.H264AAC().Source()) {
 		if p.Key() {
-			if open = m.Flush(open); len(segments) > 0 {
-				segments[len(segments)-1] = open
+			if open != nil {
+				segments = append(segments, m.Flush(open))
 			}
-			segments = append(segments, nil)
 			open = m.AppendSegmentStart(nil, p.Tracks, p.DTS)
 		}
-		open = m.AppendPacket(open, p)
+		if open != nil {
+			open = m.AppendPacket(open, p)
+		}
 	}
-	segments[len(segments)-1] = m.Flush(open)
+	segments = append(segments, m.Flush(open))
 	fmt.Println(len(segments), "segments")
 	// Output: 4 segments
 }
