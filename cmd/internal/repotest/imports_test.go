@@ -58,7 +58,7 @@ var rules = []rule{
 	{in: "rtmp", may: append([]string{"flv", "rtmp/..."}, protocolMay...),
 		test: []string{"github.com/bluenviron/gortmplib/..."}}, // an independent peer
 
-	{in: "protocol/storage", may: []string{"stream"}},
+	{in: "protocol/storage/...", may: []string{"stream", "protocol/storage"}},
 	{in: "protocol/segment", may: []string{"stream", "protocol"}},
 	{in: "protocol/audience", may: []string{"stream", "protocol"}},
 	{in: "hls/...", may: append([]string{"hls/...", "github.com/grafov/m3u8"}, segmentMay...),

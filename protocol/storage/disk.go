@@ -1,0 +1,201 @@
+package storage
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+)
+
+// draftExt is the extension of files that are not complete.
+const draftExt = ".tmp"
+
+// Disk is a directory as a Storage. Nothing outside of it is reached, also not through symbolic links
+// (see os.Root). Directories are made as needed, and removed with their last file. Errors of the system
+// can be told apart with errors.Is: syscall.ENOSPC, syscall.EROFS, fs.ErrPermission.
+type Disk struct {
+	dir  string
+	root *os.Root
+	next atomic.Uint64 // names of temporary files
+}
+
+// NewDisk opens a directory, which it makes if there is none.
+func NewDisk(dir string) (*Disk, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("storage: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("storage: %w", err)
+	}
+	return &Disk{dir: dir, root: root}, nil
+}
+
+// Dir gives the directory, as it was given.
+func (d *Disk) Dir() string { return d.dir }
+
+// Close lets go of the directory. Open files stay open.
+func (d *Disk) Close() error { return d.root.Close() }
+
+// Put writes a temporary file and renames it.
+func (d *Disk) Put(ctx context.Context, name string, r io.Reader, size int64) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	temp := name + "." + strconv.FormatUint(d.next.Add(1), 36) + draftExt
+	f, err := d.create(temp)
+	if err != nil {
+		return fmt.Errorf("storage: put: %w", err)
+	}
+	err = errors.Join(fill(ctx, f, r, size), f.Close())
+	if err == nil {
+		err = d.root.Rename(temp, name)
+	}
+	if err != nil {
+		_ = d.root.Remove(temp)
+		return fmt.Errorf("storage: put %s: %w", name, err)
+	}
+	return nil
+}
+
+// fill copies all of r, which must be of a size.
+func fill(ctx context.Context, w io.Writer, r io.Reader, size int64) error {
+	n, err := io.Copy(w, &contextReader{ctx, r})
+	if err == nil && size >= 0 && n != size {
+		err = fmt.Errorf("%d bytes came where %d were announced: %w", n, size, io.ErrUnexpectedEOF)
+	}
+	return err
+}
+
+// contextReader ends with its context.
+type contextReader struct {
+	ctx context.Context
+	io.Reader
+}
+
+// Read reads, unless the context has ended.
+func (c *contextReader) Read(b []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, context.Cause(c.ctx)
+	}
+	return c.Reader.Read(b)
+}
+
+// create makes a file that must not exist, and the directories that it needs.
+func (d *Disk) create(name string) (*os.File, error) {
+	for try := 0; ; try++ {
+		f, err := d.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) || try == 3 { // who removes the last file of a directory removes that
+			return f, err
+		}
+		if err := d.root.MkdirAll(path.Dir(name), 0o755); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Open opens a file.
+func (d *Disk) Open(_ context.Context, name string) (File, error) {
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
+	f, err := d.root.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("storage: %w", err)
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("open %s: %w", name, fs.ErrNotExist)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("storage: %w", err)
+	}
+	return diskFile{f, Info{name, info.Size(), info.ModTime()}}, nil
+}
+
+type diskFile struct {
+	*os.File
+	info Info
+}
+
+// Info describes the file as it was when it was opened.
+func (f diskFile) Info() Info { return f.info }
+
+// Remove deletes a file, and the directories that are empty without it.
+func (d *Disk) Remove(_ context.Context, name string) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	return d.remove(name)
+}
+
+func (d *Disk) remove(name string) error {
+	if err := d.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("storage: %w", err)
+	}
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if d.root.Remove(dir) != nil { // has other files
+			break
+		}
+	}
+	return nil
+}
+
+// List ranges over the complete files. It reads all of the directories that prefix names first.
+func (d *Disk) List(ctx context.Context, prefix string) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		all, err := d.walk(ctx, prefix, func(name string) bool { return !strings.HasSuffix(name, draftExt) })
+		for _, info := range all {
+			if !yield(info, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(Info{}, err)
+		}
+	}
+}
+
+// walk gives the files whose names begin with prefix and that want takes, in the order of their names.
+func (d *Disk) walk(ctx context.Context, prefix string, want func(string) bool) (all []Info, err error) {
+	top := path.Dir(prefix + "x") // the directory that all of them are in
+	if top != "." && CheckName(top) != nil {
+		return nil, CheckName(top)
+	}
+	err = fs.WalkDir(d.root.FS(), top, func(name string, e fs.DirEntry, err error) error {
+		if err != nil || ctx.Err() != nil {
+			if errors.Is(err, fs.ErrNotExist) { // gone in the meantime, or never there
+				return nil
+			}
+			return cmp.Or(err, context.Cause(ctx))
+		}
+		if e.IsDir() {
+			if name != "." && !strings.HasPrefix(name+"/", prefix) && !strings.HasPrefix(prefix, name+"/") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !e.Type().IsRegular() || !strings.HasPrefix(name, prefix) || !want(name) {
+			return nil
+		}
+		if info, err := e.Info(); err == nil {
+			all = append(all, Info{name, info.Size(), info.ModTime()})
+		}
+		return nil
+	})
+	slices.SortFunc(all, func(a, b Info) int { return strings.Compare(a.Name, b.Name) })
+	if err != nil {
+		err = fmt.Errorf("storage: list %q: %w", prefix, err)
+	}
+	return all, err
+}

@@ -1,0 +1,184 @@
+package storage_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/srsgo/srs/protocol/storage"
+)
+
+// remote is a Memory that may be down, and that notes in which order things arrive.
+type remote struct {
+	storage.Memory
+	mu   sync.Mutex
+	down bool
+	hold chan struct{}
+	log  []string
+}
+
+func (r *remote) note(s string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.down {
+		return errors.New("no route to host")
+	}
+	r.log = append(r.log, s)
+	return nil
+}
+
+func (r *remote) Put(ctx context.Context, name string, in io.Reader, size int64) error {
+	if r.hold != nil {
+		<-r.hold
+	}
+	if err := r.note("put " + name); err != nil {
+		return err
+	}
+	return r.Memory.Put(ctx, name, in, size)
+}
+
+func (r *remote) Remove(ctx context.Context, name string) error {
+	if err := r.note("remove " + name); err != nil {
+		return err
+	}
+	return r.Memory.Remove(ctx, name)
+}
+
+func (r *remote) set(down bool) { r.mu.Lock(); defer r.mu.Unlock(); r.down = down }
+
+func putText(t *testing.T, s storage.Storage, name, text string) {
+	t.Helper()
+	require.NoError(t, s.Put(t.Context(), name, strings.NewReader(text), int64(len(text))))
+}
+
+func spool(t *testing.T, cfg storage.SpoolConfig) *storage.Spool {
+	t.Helper()
+	s, err := storage.NewSpool(cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// position gives where in the log something is.
+func (r *remote) position(t *testing.T, s string) int {
+	t.Helper()
+	for i, x := range r.log {
+		if x == s {
+			return i
+		}
+	}
+	t.Fatalf("%q did not arrive: %q", s, r.log)
+	return 0
+}
+
+// TestSpoolOrder: a playlist and a removal arrive after what was put before them, whatever overtakes.
+func TestSpoolOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{down: true}
+		s := spool(t, storage.SpoolConfig{Dir: disk(t), Remote: r, Workers: 3})
+		for i := range 20 {
+			putText(t, s, fmt.Sprintf("a-%d.ts", i), "segment")
+			putText(t, s, "a.m3u8", fmt.Sprint("list ", i))
+			if i >= 5 {
+				require.NoError(t, s.Remove(t.Context(), fmt.Sprintf("a-%d.ts", i-5)))
+			}
+		}
+		time.Sleep(3 * time.Second)
+		require.True(t, s.Stats().Down)
+		require.NotZero(t, s.Stats().Failures)
+		r.set(false)
+		require.NoError(t, s.Wait(t.Context()))
+		last := r.position(t, "put a.m3u8")
+		for i := 15; i < 20; i++ {
+			require.Less(t, r.position(t, fmt.Sprintf("put a-%d.ts", i)), last)
+		}
+		require.Equal(t, "list 19", read(t, r, "a.m3u8"))
+		var left []string
+		for info := range r.List(t.Context(), "") {
+			left = append(left, info.Name)
+		}
+		require.Equal(t, []string{"a-15.ts", "a-16.ts", "a-17.ts", "a-18.ts", "a-19.ts", "a.m3u8"}, left)
+		x := s.Stats()
+		require.False(t, x.Down)
+		require.Zero(t, x.Waiting)
+		require.Zero(t, x.WaitingBytes)
+	})
+}
+
+// TestSpoolRestart: what waits when a process ends is sent by the next.
+func TestSpoolRestart(t *testing.T) {
+	dir, r := disk(t), &remote{down: true}
+	s := spool(t, storage.SpoolConfig{Dir: dir, Remote: r})
+	putText(t, s, "live/a b/x.mp4", "one")
+	putText(t, s, "live/y.m3u8", "old")
+	putText(t, s, "live/y.m3u8", "new")
+	require.NoError(t, s.Remove(t.Context(), "live/z"))
+	require.NoError(t, s.Close())
+	require.Error(t, s.Put(t.Context(), "late", strings.NewReader(""), 0))
+	require.NoError(t, os.WriteFile(filepath.Join(dir.Dir(), "stray"), nil, 0o644))
+
+	r.set(false)
+	s = spool(t, storage.SpoolConfig{Dir: dir, Remote: r})
+	putText(t, s, "more", "")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, s.Wait(ctx))
+	require.Equal(t, "one", read(t, r, "live/a b/x.mp4"))
+	require.Equal(t, "new", read(t, r, "live/y.m3u8"))
+	require.Len(t, r.log, 4)
+	entries, err := os.ReadDir(dir.Dir())
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "the stray file alone")
+}
+
+// TestSpoolReplace: a newer file of a name that is on its way is sent after it.
+func TestSpoolReplace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{hold: make(chan struct{})}
+		s := spool(t, storage.SpoolConfig{Dir: disk(t), Remote: r})
+		putText(t, s, "a", "1")
+		synctest.Wait() // is on its way
+		putText(t, s, "a", "2")
+		putText(t, s, "a", "3")
+		require.Equal(t, 2, s.Stats().Waiting)
+		close(r.hold)
+		require.NoError(t, s.Wait(t.Context()))
+		require.Equal(t, "3", read(t, r, "a"))
+		require.Equal(t, []string{"put a", "put a"}, r.log)
+	})
+}
+
+// TestSpoolFull: what there is no room for is refused, and takes none.
+func TestSpoolFull(t *testing.T) {
+	r := &remote{down: true}
+	s := spool(t, storage.SpoolConfig{Dir: disk(t), Remote: r, MaxBytes: 10})
+	putText(t, s, "a", "12345678")
+	require.ErrorIs(t, s.Put(t.Context(), "b", strings.NewReader("123"), 3), storage.ErrFull)
+	require.ErrorIs(t, s.Put(t.Context(), "b", strings.NewReader("123"), -1), storage.ErrFull)
+	putText(t, s, "b", "12")
+	x := s.Stats()
+	require.EqualValues(t, 2, x.Refused)
+	require.EqualValues(t, 10, x.WaitingBytes)
+}
+
+// TestSpoolFiles: files of another directory are sent from there.
+func TestSpoolFiles(t *testing.T) {
+	files, r := disk(t), &remote{}
+	sent := make(chan string, 2)
+	s := spool(t, storage.SpoolConfig{Dir: disk(t), Files: files, Remote: r, Sent: func(name string) { sent <- name }})
+	putText(t, files, "rec/a.mp4", "movie")
+	require.NoError(t, s.PutFile(t.Context(), "rec/gone.mp4"))
+	require.NoError(t, s.PutFile(t.Context(), "rec/a.mp4"))
+	require.ElementsMatch(t, []string{"rec/gone.mp4", "rec/a.mp4"}, []string{<-sent, <-sent})
+	require.Equal(t, "movie", read(t, s, "rec/a.mp4"))
+}
