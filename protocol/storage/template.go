@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"path"
@@ -22,26 +23,27 @@ type Vars struct {
 	Timestamp int64
 }
 
-// variables are the names that templates know, with the layouts of time.Format for those of time.
-var variables = map[string]func(v *Vars) string{
-	"vhost":    func(v *Vars) string { return v.Key.Vhost },
-	"app":      func(v *Vars) string { return v.Key.App },
-	"stream":   func(v *Vars) string { return v.Key.Name },
-	"seq":      func(v *Vars) string { return strconv.Itoa(v.Seq) },
-	"duration": func(v *Vars) string { return strconv.FormatInt(v.Duration.Milliseconds(), 10) },
-	"timestamp": func(v *Vars) string {
-		if v.Timestamp == 0 {
-			return strconv.FormatInt(v.Time.UnixMilli(), 10)
-		}
-		return strconv.FormatInt(v.Timestamp, 10)
-	},
-	"2006": func(v *Vars) string { return fmt.Sprintf("%04d", v.Time.Year()) },
-	"01":   func(v *Vars) string { return v.Time.Format("01") },
-	"02":   func(v *Vars) string { return v.Time.Format("02") },
-	"15":   func(v *Vars) string { return v.Time.Format("15") },
-	"04":   func(v *Vars) string { return v.Time.Format("04") },
-	"05":   func(v *Vars) string { return v.Time.Format("05") },
-	"999":  func(v *Vars) string { return v.Time.Format(".000")[1:] },
+// value gives what a variable stands for; false if there is none of that name.
+func (v *Vars) value(name string) (string, bool) {
+	switch name {
+	case "vhost":
+		return v.Key.Vhost, true
+	case "app":
+		return v.Key.App, true
+	case "stream":
+		return v.Key.Name, true
+	case "seq":
+		return strconv.Itoa(v.Seq), true
+	case "duration":
+		return strconv.FormatInt(v.Duration.Milliseconds(), 10), true
+	case "timestamp":
+		return strconv.FormatInt(cmp.Or(v.Timestamp, v.Time.UnixMilli()), 10), true
+	case "2006", "01", "02", "15", "04", "05":
+		return v.Time.Format(name), true
+	case "999":
+		return v.Time.Format(".000")[1:], true
+	}
+	return "", false
 }
 
 // Expand gives the name of a file: template with its variables replaced, and cleaned as path.Clean
@@ -56,16 +58,16 @@ func Expand(template string, v Vars) (string, error) {
 	}
 	var b strings.Builder
 	for rest := template; ; {
-		literal, name, after := next(rest)
+		literal, value, after, ok := v.next(rest)
 		b.WriteString(literal)
-		if name == "" {
+		if !ok {
 			break
 		}
-		b.WriteString(variables[name](&v))
+		b.WriteString(value)
 		rest = after
 	}
 	name := b.String()
-	// Only a template may have these: what it makes of an empty name, as of none at all, is cleaned.
+	// Cleaning must not take elements away: neither a template's, nor what it makes of a name.
 	if strings.Contains("/"+name+"/", "/../") || strings.HasPrefix(name, "/") {
 		return "", fmt.Errorf("storage: expand %s: %w name %.300q: not a path below the root", template, fs.ErrInvalid, name)
 	}
@@ -76,33 +78,33 @@ func Expand(template string, v Vars) (string, error) {
 	return name, nil
 }
 
-// next gives what stands before the first variable of a template, its name and what comes after.
+// next gives what stands before the first variable of a template, its value and what comes after.
 // Without a variable all is literal.
-func next(template string) (literal, name, after string) {
+func (v *Vars) next(template string) (literal, value, after string, ok bool) {
 	for i := 0; i < len(template); i++ {
 		if template[i] != '[' {
 			continue
 		}
-		if name, after, ok := strings.Cut(template[i+1:], "]"); ok && variables[name] != nil {
-			return template[:i], name, after
+		if name, after, ok := strings.Cut(template[i+1:], "]"); ok {
+			if value, ok := v.value(name); ok {
+				return template[:i], value, after, true
+			}
 		}
 	}
-	return template, "", ""
+	return template, "", "", false
 }
 
 // Split parts a path with variables into the directory before the first of them, for NewDisk, and
 // the template below it, for Expand. In a path without variables the template is its last element.
 func Split(name string) (dir, template string) {
 	name = filepath.ToSlash(name)
-	literal, _, _ := next(name)
-	i := strings.LastIndexByte(literal, '/')
-	switch i {
+	literal, _, _, _ := new(Vars).next(name)
+	switch i := strings.LastIndexByte(literal, '/'); i {
 	case -1:
 		return ".", name
 	case 0:
-		dir = "/"
+		return "/", name[1:]
 	default:
-		dir = name[:i]
+		return name[:i], name[i+1:]
 	}
-	return dir, strings.TrimLeft(name[i:], "/")
 }
