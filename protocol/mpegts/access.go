@@ -93,7 +93,7 @@ func (d *demuxer) frames(f *inflow, u inUnit) {
 			_, ok = parseFrame(f.codec, b[fr.size:])
 		}
 		if !ok {
-			b, own, skipped = b[1:], own-1, true
+			b, own, skipped, f.jump = b[1:], own-1, true, true
 			continue
 		}
 		if fr.size > len(b) {
@@ -103,7 +103,6 @@ func (d *demuxer) frames(f *inflow, u inUnit) {
 			f.restart(u.pts)
 			u.timed = false
 		}
-		f.jump = f.jump || skipped
 		skipped = false
 		if f.clocked && !fr.drop {
 			d.frame(f, fr, b)

@@ -76,8 +76,7 @@ func (d *demuxer) packet(b []byte) {
 	if b[3]&0x20 != 0 {
 		n := int(payload[0])
 		if n >= len(payload) {
-			payload = payload[:1] // has no room for a payload
-			n = 0
+			return
 		}
 		jump = n > 0 && payload[1]&flagDiscontinuity != 0
 		payload = payload[1+n:]

@@ -11,6 +11,20 @@ import (
 // maxPES bounds the payload of PES packets that must tell their size: all but video.
 const maxPES = 0xffff - 3 - 10
 
+// elementary is one elementary stream.
+type elementary struct {
+	pid   uint16 // 0: left out
+	id    byte   // stream id of its PES packets
+	codec stream.Codec
+	sets  []byte // parameter sets in Annex B
+	owed  bool   // they are new
+	adts  [adtsSize]byte
+	rate  int // Hz
+
+	announced bool // data: it is in the map
+	gathered
+}
+
 // wants tells whether track i is to be written.
 func (e *Encoder) wants(i, video int) bool {
 	t := &e.tracks.List[i]

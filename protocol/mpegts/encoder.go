@@ -26,8 +26,7 @@ type Options struct {
 }
 
 // Encoder makes a transport stream of packets. It is a [stream.Encoder]; its zero value is
-// ready. It allocates nothing for a packet, beyond growing dst. It
-// is for one goroutine.
+// ready. It allocates nothing for a packet, beyond growing dst. It is for one goroutine.
 //
 // An Encoder whose AppendStart was called writes for one reader, whose continuity counters
 // go on. Without, it writes a shared stream, which readers join at any table, frame or
@@ -55,20 +54,6 @@ type Encoder struct {
 	timed    bool
 	pcr      int64  // the last one
 	prefix   []byte // of the unit at hand
-}
-
-// elementary is one elementary stream.
-type elementary struct {
-	pid   uint16 // 0: left out
-	id    byte   // stream id of its PES packets
-	codec stream.Codec
-	sets  []byte // parameter sets in Annex B
-	owed  bool   // they are new
-	adts  [adtsSize]byte
-	rate  int // Hz
-
-	announced bool // data: it is in the map
-	gathered
 }
 
 // NewFormat gives the format of HTTP-TS: both kinds of tracks, or one of them.

@@ -26,8 +26,8 @@ type gathered struct {
 
 // Muxer makes transport streams for segments and files: as [Encoder], but up to 100 ms of
 // sound become one PES packet, for a frame in packets of its own is half stuffing. So what
-// was appended is complete only after Flush. Its zero value is ready.
-// It is for one goroutine.
+// was appended is complete only after Flush. Its zero value is ready. It is for one
+// goroutine.
 //
 // Continuity counters go on from segment to segment; a new Muxer begins with new ones.
 type Muxer struct {
