@@ -1,0 +1,232 @@
+//go:build unix
+
+package dash_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/srsgo/srs/dash"
+	"github.com/srsgo/srs/protocol"
+	"github.com/srsgo/srs/stream/streamtest"
+)
+
+// page is a module that serves a page with a player.
+type page struct{ modules, player, script string }
+
+func (p *page) Info() protocol.Info { return protocol.Info{Name: "page"} }
+
+func (p *page) Start(_ context.Context, h *protocol.Host) error {
+	m := h.HTTP("http")
+	m.Handle("/page.html", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte(`<!doctype html><video id=video muted autoplay></video><script src=/player.js></script><script>` +
+			`const video = document.getElementById('video'), errors = []; let player;` + p.script + `</script>`))
+	}))
+	m.Handle("/player.js", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, filepath.Join(p.modules, p.player))
+	}))
+	return nil
+}
+
+func (p *page) Shutdown(context.Context) error { return nil }
+
+const (
+	dashJS = `
+		player = dashjs.MediaPlayer().create();
+		player.updateSettings({debug: {logLevel: 2}, streaming: {delay: {applyServiceDescription: true}, buffer: {fastSwitchEnabled: false}}});
+		player.on('error', e => errors.push(JSON.stringify(e.error && {code: e.error.code, message: e.error.message})));
+		player.initialize(video, URL, true);
+		var latency = () => player.getCurrentLiveLatency();`
+	shakaJS = `
+		shaka.polyfill.installAll();
+		player = new shaka.Player();
+		player.addEventListener('error', e => errors.push(e.detail.code + ' ' + JSON.stringify(e.detail.data)));
+		player.attach(video).then(() => {
+			player.configure({streaming: {lowLatencyMode: LL}});
+			return player.load(URL);
+		}).catch(e => errors.push('load ' + e.code + ' ' + e));
+		var latency = () => player.getStats().liveLatency;`
+)
+
+// screen is what somebody at the page sees.
+type screen struct {
+	Time    float64 // of the media, in seconds
+	Frames  int     // decoded and shown
+	Width   int
+	Latency float64 // as the player tells it, in seconds
+	Stalls  int
+	Errors  []string
+}
+
+const look = `JSON.stringify({time: video.currentTime, frames: video.getVideoPlaybackQuality().totalVideoFrames,
+	width: video.videoWidth, latency: latency() || 0, stalls: stalls, errors: errors})`
+
+// TestPlayers plays in Chromium with dash.js and shaka-player.
+func TestPlayers(t *testing.T) {
+	modules := os.Getenv("SRS_NODE_MODULES")
+	if modules == "" {
+		t.Skip("SRS_NODE_MODULES does not name a directory with dashjs and shaka-player")
+	}
+	low := dash.Vhost{Fragment: time.Second, LowLatency: dash.LowLatency{PartDuration: 200 * time.Millisecond}}
+	for _, x := range []struct {
+		name, player, script string
+		vhost                dash.Vhost
+		latency              float64 // below which it must get
+	}{
+		{"dash.js", "dashjs/dist/modern/umd/dash.all.min.js", dashJS, dash.Vhost{Fragment: 2 * time.Second}, 15},
+		{"shaka", "shaka-player/dist/shaka-player.compiled.js", shakaJS, dash.Vhost{Fragment: 2 * time.Second}, 15},
+		{"dash.js low latency", "dashjs/dist/modern/umd/dash.all.min.js", dashJS, low, 2},
+		{"shaka low latency", "shaka-player/dist/shaka-player.compiled.js", shakaJS, low, 4},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			url, ll := `"/live/av.mpd"`, "false"
+			if x.vhost.LowLatency.PartDuration > 0 {
+				ll = "true"
+			}
+			script := "let stalls = 0; video.addEventListener('waiting', () => { if (video.currentTime > 0) stalls++ });" +
+				strings.NewReplacer("URL", url, "LL", ll).Replace(x.script)
+			r := newRig(t, vhost(x.vhost), &page{modules, x.player, script})
+			r.live(key, streamtest.H264AAC())
+			r.await("/live/av.mpd", nil)
+			b := startBrowser(t)
+			var nav struct{ ErrorText string }
+			b.call("Page.navigate", map[string]any{"url": r.url + "/page.html"}, &nav)
+			require.Empty(t, nav.ErrorText)
+			first := b.await(t, "the first picture", func(s screen) bool { return s.Frames > 0 && s.Width == 320 })
+			b.await(t, "ten seconds", func(s screen) bool { return s.Time >= first.Time+10 && s.Frames >= first.Frames+200 })
+			last := b.await(t, "latency", func(s screen) bool { return s.Latency > 0 && s.Latency < x.latency })
+			t.Logf("%+v", last)
+			for range observe() {
+				time.Sleep(time.Second)
+				s, _ := b.look()
+				t.Logf("%+v", s)
+			}
+		})
+	}
+}
+
+// observe is for how many seconds to go on watching.
+func observe() int {
+	d, _ := time.ParseDuration(os.Getenv("SRS_OBSERVE"))
+	return int(d.Seconds())
+}
+
+// browser is a Chromium without a window, told what to do over a pair of pipes (the Chrome DevTools
+// Protocol; each message ends with a zero byte).
+type browser struct {
+	t       *testing.T
+	to      *os.File
+	from    *bufio.Reader
+	session string // of the page; empty for the browser itself
+	id      int
+}
+
+func startBrowser(t *testing.T) *browser {
+	t.Helper()
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if p, err := exec.LookPath(name); err == nil {
+			path = p
+			break
+		}
+	}
+	if path == "" {
+		t.Skip("chromium is not installed")
+	}
+	in, to, err := os.Pipe()
+	require.NoError(t, err)
+	from, out, err := os.Pipe()
+	require.NoError(t, err)
+	dir, err := os.MkdirTemp("", "dash-browser-") // t.TempDir would fail on what is still being written
+	require.NoError(t, err)
+	cmd := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage",
+		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+		"--autoplay-policy=no-user-gesture-required", "--remote-debugging-pipe", "--user-data-dir="+dir, "about:blank")
+	cmd.ExtraFiles = []*os.File{in, out} // 3 and 4, as the option wants them
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = time.Second // its helpers may have the output open for longer
+	require.NoError(t, cmd.Start())
+	_, _ = in.Close(), out.Close()
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // with all processes of its own
+		_ = cmd.Wait()
+		_, _ = to.Close(), from.Close()
+		_ = os.RemoveAll(dir)
+	})
+	require.NoError(t, from.SetReadDeadline(time.Now().Add(5*patience)))
+	b := &browser{t: t, to: to, from: bufio.NewReader(from)}
+	var target struct{ TargetID string }
+	b.call("Target.createTarget", map[string]any{"url": "about:blank"}, &target)
+	var attached struct{ SessionID string }
+	b.call("Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached)
+	b.session = attached.SessionID
+	return b
+}
+
+// call sends a command and waits for its result. Events are left out.
+func (b *browser) call(method string, params map[string]any, result any) {
+	b.t.Helper()
+	b.id++
+	m := map[string]any{"id": b.id, "method": method, "params": params}
+	if b.session != "" {
+		m["sessionId"] = b.session
+	}
+	text, err := json.Marshal(m)
+	require.NoError(b.t, err)
+	_, err = b.to.Write(append(text, 0))
+	require.NoError(b.t, err, method)
+	for {
+		text, err := b.from.ReadBytes(0)
+		require.NoError(b.t, err, method)
+		var answer struct {
+			ID     int
+			Result json.RawMessage
+			Error  *struct{ Message string }
+		}
+		require.NoError(b.t, json.Unmarshal(text[:len(text)-1], &answer))
+		if answer.ID != b.id {
+			continue
+		}
+		if answer.Error != nil {
+			b.t.Fatal(method, ": ", answer.Error.Message)
+		}
+		require.NoError(b.t, json.Unmarshal(answer.Result, result))
+		return
+	}
+}
+
+// look reads the page. Before it is loaded there is nothing to see.
+func (b *browser) look() (s screen, ok bool) {
+	var r struct {
+		Result struct{ Value string }
+	}
+	b.call("Runtime.evaluate", map[string]any{"expression": look, "returnByValue": true}, &r)
+	return s, json.Unmarshal([]byte(r.Result.Value), &s) == nil
+}
+
+// await looks until ok.
+func (b *browser) await(t *testing.T, what string, ok func(screen) bool) screen {
+	t.Helper()
+	var s screen
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		var read bool
+		if s, read = b.look(); read && ok(s) {
+			return s
+		}
+		require.Empty(t, s.Errors)
+	}
+	t.Fatalf("%s: not within %v; last seen: %+v", what, patience, s)
+	return s
+}
