@@ -125,7 +125,7 @@ func (w *wire) append(p *Packet, m mark, reduce bool) (ok bool) {
 	if p.Flags&Disposable != 0 {
 		rec.flags |= recDisposable
 	}
-	w.room(len(p.Payload) + len(p.Payload)/64 + 64)
+	w.room(len(p.Payload) + len(p.Payload)/32 + 768) // as much as transport streams add
 	w.finish(rec, m, w.enc.AppendPacket(w.buf, p), p)
 	return true
 }
