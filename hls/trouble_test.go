@@ -1,0 +1,183 @@
+package hls
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/srsgo/srs/protocol"
+	"github.com/srsgo/srs/stream"
+	"github.com/srsgo/srs/stream/streamtest"
+)
+
+// lengths gives the durations of a playlist, and fails if one, rounded, is more than the target.
+func lengths(t testing.TB, text string) (out []float64, sum float64) {
+	t.Helper()
+	target, err := strconv.Atoi(tag(text, "EXT-X-TARGETDURATION")[0])
+	require.NoError(t, err)
+	for _, v := range tag(text, "EXTINF") {
+		s, err := strconv.ParseFloat(v[:strings.IndexByte(v, ',')], 64)
+		require.NoError(t, err)
+		require.LessOrEqual(t, int(math.Round(s)), target, text)
+		out = append(out, s)
+		sum += s
+	}
+	return out, sum
+}
+
+// What goes wrong with live streams: durations stay true, and marks stand where content does not continue.
+func TestTrouble(t *testing.T) {
+	clip := streamtest.H264AAC()
+	all := clip.Tracks()
+	pictures := &stream.Tracks{List: []stream.Track{all.List[all.First(stream.KindVideo)]}, Meta: all.Meta}
+	for _, x := range []struct {
+		name  string
+		src   stream.Source
+		sum   float64
+		marks int
+		most  float64 // the longest segment
+	}{
+		{"smooth", encoder{clip: clip, gop: time.Second, until: 20 * time.Second}.source(), 20, 0, 2.1},
+		{"another resolution", streamtest.H264Resize().Source(), 4, 1, 2.1},
+		// Time is repaired before it comes here; the mark tells that something is missing.
+		{"jump of a minute", encoder{clip: clip, gop: time.Second, until: 20 * time.Second, drop: func(p *stream.Packet) bool {
+			if p.DTS > 10*time.Second {
+				p.DTS, p.PTS = p.DTS+time.Minute, p.PTS+time.Minute
+			}
+			return false
+		}}.source(), 20, 1, 2.1},
+		{"jump back", encoder{clip: clip, gop: time.Second, until: 20 * time.Second, drop: func(p *stream.Packet) bool {
+			if p.DTS > 10*time.Second {
+				p.DTS, p.PTS = p.DTS-9*time.Second, p.PTS-9*time.Second
+			}
+			return false
+		}}.source(), 20, 1, 2.1},
+		{"no key frame for 30 s", encoder{clip: clip, gop: time.Second, until: 60 * time.Second, drop: func(p *stream.Packet) bool {
+			if p.DTS > 10*time.Second && p.DTS < 40*time.Second {
+				p.Flags &^= stream.KeyFrame
+			}
+			return false
+		}}.source(), 60, 0, 4.3},
+		{"sound is silent", encoder{clip: clip, gop: time.Second, until: 20 * time.Second, drop: func(p *stream.Packet) bool {
+			return p.Kind() == stream.KindAudio && p.DTS > 5*time.Second && p.DTS < 15*time.Second
+		}}.source(), 20, 0, 2.1},
+		{"sound comes late", encoder{clip: clip, gop: time.Second, until: 20 * time.Second, drop: func(p *stream.Packet) bool {
+			if p.DTS >= 7300*time.Millisecond {
+				return false
+			}
+			if p.Kind() == stream.KindAudio {
+				return true
+			}
+			p.Tracks, p.Track = pictures, 0
+			return false
+		}}.source(), 20, 1, 2.1},
+		{"pictures end", encoder{clip: clip, gop: time.Second, until: 30 * time.Second, drop: func(p *stream.Packet) bool {
+			return p.Kind() == stream.KindVideo && p.DTS > 10*time.Second
+		}}.source(), 30, 0, 4.3},
+		{"key frames far apart", encoder{clip: clip, gop: 3 * time.Second, until: 30 * time.Second}.source(), 30, 0, 3.1},
+		{"key frames 20 ms apart", encoder{clip: clip, gop: 40 * time.Millisecond, until: 10 * time.Second}.source(), 10, 0, 2.1},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			bubble(t, one(plain(2*time.Second, 100*time.Second)), func(t *testing.T, r *rig) {
+				pub := r.begin(t, live)
+				for i, p := range pull(x.src) { // at once: a jump of time is to be no pause
+					require.NoError(t, pub.WritePacket(p))
+					if i == 0 {
+						synctest.Wait() // the module begins to read
+					}
+				}
+				require.NoError(t, pub.Close(nil))
+				synctest.Wait()
+				text := r.body(t, "/live/av.m3u8")
+				all, sum := lengths(t, text)
+				require.InDelta(t, x.sum, sum, 0.2, text)
+				require.Equal(t, x.marks, strings.Count(text, "#EXT-X-DISCONTINUITY\n"), text)
+				for _, d := range all {
+					require.LessOrEqual(t, d, x.most, text)
+				}
+			})
+		})
+	}
+}
+
+// Settings that change begin anew under the numbers that follow; others change nothing.
+func TestReload(t *testing.T) {
+	v := plain(2*time.Second, 12*time.Second)
+	cfg := one(v)
+	bubble(t, cfg, func(t *testing.T, r *rig) {
+		reload := func(v Vhost) {
+			c := one(v)
+			require.NoError(t, r.Reload(context.Background(), protocol.Config{}, New(c)))
+			synctest.Wait()
+		}
+		stop := r.start(t, encoder{clip: streamtest.H264AAC(), gop: time.Second, until: 10 * time.Minute})
+		time.Sleep(9 * time.Second)
+		synctest.Wait()
+		before := r.body(t, "/live/av.m3u8")
+		v.OnError = Disconnect
+		reload(v)
+		require.Equal(t, before, r.body(t, "/live/av.m3u8"))
+		v.Fragment = 4 * time.Second
+		reload(v)
+		time.Sleep(13 * time.Second)
+		synctest.Wait()
+		text := r.body(t, "/live/av.m3u8")
+		require.Equal(t, []string{"4"}, tag(text, "EXT-X-TARGETDURATION"), text)
+		n, err := strconv.Atoi(tag(text, "EXT-X-MEDIA-SEQUENCE")[0])
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, n, len(uris(before)), fmt.Sprint(before, text))
+		r2 := Config{Vhost: func(string) Vhost { return Vhost{} }}
+		require.NoError(t, r.Reload(context.Background(), protocol.Config{}, New(r2)))
+		synctest.Wait()
+		require.Equal(t, 404, r.get(t, "/live/av.m3u8").Code)
+		reload(v)
+		time.Sleep(9 * time.Second)
+		synctest.Wait()
+		require.NotEmpty(t, uris(r.body(t, "/live/av.m3u8")))
+		stop()
+	})
+}
+
+// Streams of a group share a master, and cut alike.
+func TestVariants(t *testing.T) {
+	v := plain(2*time.Second, 20*time.Second)
+	v.Variants = []string{"[stream]_720p", "[stream]_360p", "[stream]"}
+	bubble(t, one(v), func(t *testing.T, r *rig) {
+		big, small, source := live, live, live
+		big.Name, small.Name, source.Name = "cam_720p", "cam_360p", "cam"
+		r.publish(t, big, encoder{clip: streamtest.H264AAC(), gop: time.Second, until: 20 * time.Second}.source())
+		r.publish(t, small, encoder{clip: streamtest.H264AAC(), gop: time.Second, until: 20 * time.Second, from: 0}.source())
+		master := r.body(t, "/live/cam.m3u8")
+		require.Equal(t, []string{"cam_720p.ts.m3u8", "cam_360p.ts.m3u8"}, uris(master), master)
+		require.Contains(t, master, "BANDWIDTH=")
+		a, b := r.body(t, "/live/cam_360p.ts.m3u8"), r.body(t, "/live/cam_720p.ts.m3u8")
+		require.Equal(t, tag(a, "EXTINF"), tag(b, "EXTINF"))
+		require.Equal(t, tag(a, "EXT-X-MEDIA-SEQUENCE"), tag(b, "EXT-X-MEDIA-SEQUENCE"))
+		require.NotEmpty(t, tag(a, "EXT-X-PROGRAM-DATE-TIME"))
+		r.publish(t, source, encoder{clip: streamtest.H264AAC(), gop: time.Second, until: 20 * time.Second}.source())
+		require.Len(t, uris(r.body(t, "/live/cam.m3u8")), 3)
+	})
+}
+
+// Viewers may go back as far as the vhost lets them.
+func TestRewind(t *testing.T) {
+	v := plain(2*time.Second, 10*time.Second)
+	v.Rewind = 60 * time.Second
+	bubble(t, one(v), func(t *testing.T, r *rig) {
+		r.publish(t, live, encoder{clip: streamtest.H264AAC(), gop: time.Second, until: 200 * time.Second}.source())
+		require.Len(t, uris(r.body(t, "/live/av.m3u8")), 6)
+		text := r.body(t, "/live/av.m3u8?rewind=1")
+		_, sum := lengths(t, text)
+		require.Greater(t, sum, 60.0)
+		for _, uri := range uris(text) {
+			r.body(t, "/live/"+uri)
+		}
+	})
+}

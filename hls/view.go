@@ -1,0 +1,357 @@
+package hls
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/srsgo/srs/hls/playlist"
+	"github.com/srsgo/srs/protocol/segment"
+	"github.com/srsgo/srs/stream"
+)
+
+// The views of a list.
+const (
+	viewWindow = iota // the playlist
+	viewSkip          // with what the player has left out (EXT-X-SKIP)
+	viewRewind        // all that can be fetched
+	views
+)
+
+// view is a version of a playlist.
+type view struct {
+	media *playlist.Media
+	size  int // bytes of the text, about
+
+	once sync.Once
+	text *segment.Text
+}
+
+// shared gives the text for viewers who need nothing of their own in it.
+func (v *view) shared() *segment.Text {
+	v.once.Do(func() { v.text = segment.NewText(typePlaylist, v.media.Append(nil, "")) })
+	return v.text
+}
+
+// view gives the list as it is now.
+func (l *list) view(kind int) *view {
+	if v := l.views[kind].Load(); v != nil {
+		return v
+	}
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	v := &view{media: l.media(kind)}
+	v.size = 256 + 128*len(v.media.Segments)
+	l.views[kind].Store(v)
+	return v
+}
+
+// media describes the list. The caller holds channel.mu.
+func (l *list) media(kind int) *playlist.Media {
+	c := l.c
+	first, disc := l.first, l.disc
+	if kind == viewRewind {
+		first, disc = 0, l.base
+	}
+	m := &playlist.Media{
+		Version: 3, TargetDuration: c.target, DiscontinuitySequence: disc, EndList: c.cfg.EndList && !c.live,
+		Segments: make([]playlist.Segment, 0, len(l.segments)-first),
+	}
+	if first < len(l.segments) {
+		m.Sequence = l.segments[first].seq
+	} else if l.open != nil {
+		m.Sequence = l.open.seq
+	}
+	low := c.cfg.PartDuration > 0 && kind != viewRewind
+	if c.cfg.Format == FMP4 {
+		m.Version = 7
+	}
+	dated := c.cfg.Format == FMP4 || len(c.cfg.Variants) > 0
+	// Parts are listed near the end alone.
+	end := time.Duration(0)
+	for _, s := range l.segments[first:] {
+		end += s.duration
+	}
+	for i, s := range l.segments[first:] {
+		x := s.entry(dated)
+		if low && end <= 3*time.Duration(c.target)*time.Second {
+			x.Parts = entries(s.parts)
+		}
+		end -= s.duration
+		if i == 0 && x.Discontinuity && disc == 0 && l.base == 0 && first == 0 {
+			x.Discontinuity = true
+		}
+		m.Segments = append(m.Segments, x)
+	}
+	if low {
+		l.low(m, kind)
+	}
+	return m
+}
+
+// entry describes a segment.
+func (s *seg) entry(dated bool) playlist.Segment {
+	x := playlist.Segment{URI: s.uri, Duration: s.duration, Discontinuity: s.discontinuity, Gap: s.gap}
+	if s.key != nil {
+		x.Key = &playlist.Key{Method: "AES-128", URI: s.key.uri, IV: s.key.iv[:]}
+	}
+	if s.init != nil {
+		x.Map = &playlist.Map{URI: s.init.uri}
+	}
+	if dated {
+		x.ProgramDateTime = s.at
+	}
+	return x
+}
+
+func entries(parts []*part) []playlist.Part {
+	out := make([]playlist.Part, len(parts))
+	for i, p := range parts {
+		out[i] = playlist.Part{URI: p.uri, Duration: p.duration, Independent: p.independent}
+	}
+	return out
+}
+
+// low adds what low latency has (RFC 8216bis 4.4).
+func (l *list) low(m *playlist.Media, kind int) {
+	c := l.c
+	target := time.Duration(c.target) * time.Second
+	m.Version = 9
+	m.PartTarget = c.cfg.PartDuration
+	m.PartHoldBack = 3 * c.cfg.PartDuration
+	m.HoldBack = 3 * target
+	m.CanBlockReload = true
+	m.SkipUntil = 6 * target
+	m.Skip = kind == viewSkip
+	if s := l.open; s != nil {
+		x := s.entry(true)
+		m.Open = &x
+		m.Open.Parts = entries(s.parts)
+	}
+	if l.hint != nil {
+		m.PreloadHint = l.hint.uri
+	}
+	for _, o := range c.lists {
+		if o != l && len(o.segments) > 0 {
+			msn, parts := o.newest()
+			r := playlist.RenditionReport{URI: relative(l.name, o.name), LastMSN: msn, LastPart: -1}
+			if parts > 0 {
+				r.LastMSN, r.LastPart = msn+1, parts-1
+			} else if last := o.segments[len(o.segments)-1]; len(last.parts) > 0 {
+				r.LastPart = len(last.parts) - 1
+			}
+			m.RenditionReports = append(m.RenditionReports, r)
+		}
+	}
+}
+
+// text gives the playlist as it is stored. The caller holds channel.mu.
+func (l *list) text() []byte { return l.media(viewWindow).Append(nil, "") }
+
+// serve answers with the playlist of a track.
+func (l *list) serve(x *exchange) {
+	if x.r.Method == http.MethodHead {
+		l.answer(x, "")
+		return
+	}
+	if s, _, ok := x.session(&l.c.cfg, l.c.keysOf()...); ok {
+		l.answerTo(x, s)
+	}
+}
+
+// answerTo answers with the playlist for a viewer.
+func (l *list) answerTo(x *exchange, s *stream.Session) {
+	n := l.answer(x, x.ownQuery(&l.c.cfg, s.ID))
+	s.AddSent(n)
+}
+
+// ownQuery gives what the URIs in a viewer's playlists have as query: hls_ctx, and the vhost if the
+// viewer's URL says which one that is.
+func (x *exchange) ownQuery(c *Vhost, id string) string {
+	q := ""
+	if !c.NoCtx && !c.NoTSCtx {
+		q = "hls_ctx=" + id
+	}
+	for _, name := range [...]string{"vhost", "domain"} {
+		if v := x.query.Get(name); v != "" {
+			if q != "" {
+				q += "&"
+			}
+			q += name + "=" + url.QueryEscape(v)
+		}
+	}
+	return q
+}
+
+// answer waits for what the player wants, and answers with the playlist, in which URIs have the query.
+func (l *list) answer(x *exchange, query string) (sent int) {
+	kind := viewWindow
+	if l.c.cfg.PartDuration > 0 {
+		r, ok := parseReload(x.query.Get)
+		if !ok {
+			say(x.w, http.StatusBadRequest, "What is to be waited for makes no sense.")
+			return 0
+		}
+		if r.msn >= 0 && !l.block(x, r) {
+			return 0
+		}
+		if r.skip {
+			kind = viewSkip
+		}
+	}
+	if l.c.cfg.Rewind > 0 && x.query.Get("rewind") != "" {
+		kind = viewRewind
+	}
+	v := l.view(kind)
+	if len(v.media.Segments) == 0 && v.media.Open == nil {
+		say(x.w, http.StatusNotFound, "Not Found")
+		return 0
+	}
+	if query == "" {
+		return int(v.shared().Serve(x.w, x.r))
+	}
+	return x.text(v.media.Append(make([]byte, 0, v.size+len(v.media.Segments)*len(query)), query))
+}
+
+// text answers with a playlist that is one viewer's.
+func (x *exchange) text(body []byte) (sent int) {
+	h := x.w.Header()
+	h.Set("Content-Type", typePlaylist)
+	h.Set("Cache-Control", "no-cache")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if x.r.Method == http.MethodHead {
+		return 0
+	}
+	n, _ := x.w.Write(body)
+	return n
+}
+
+// serve answers at the path of a stream or group.
+func (f *front) serve(x *exchange) {
+	own, members := x.m.reg.channels(f)
+	lead := own
+	if len(members) > 0 {
+		lead = members[0]
+	}
+	if lead == nil {
+		say(x.w, http.StatusNotFound, "Not Found")
+		return
+	}
+	single := len(members) == 0 && own.cfg.Format == TS
+	if x.r.Method == http.MethodHead {
+		if single {
+			own.lists[0].answer(x, "")
+		} else {
+			x.text(master(lead, members, ""))
+		}
+		return
+	}
+	s, known, ok := x.session(&lead.cfg, f.key)
+	switch {
+	case !ok:
+	case single && (known || lead.cfg.NoCtx):
+		own.lists[0].answerTo(x, s)
+	case single:
+		s.AddSent(x.text(playlist.AppendCtxMaster(nil, x.withCtx(x.r.URL.EscapedPath(), s.ID))))
+	default:
+		q := x.param()
+		if !lead.cfg.NoCtx {
+			q = x.withCtx("", s.ID)[1:]
+		}
+		s.AddSent(x.text(master(lead, members, q)))
+	}
+}
+
+// withCtx gives a path with a viewer's hls_ctx, and the query that the viewer came with behind it.
+func (x *exchange) withCtx(path, id string) string {
+	out := path + "?hls_ctx=" + id
+	if p := x.param(); p != "" {
+		out += "&" + p
+	}
+	return out
+}
+
+// master makes the playlist of the tracks of a stream, or of the variants of a group.
+func master(lead *channel, members []*channel, query string) []byte {
+	if len(members) == 0 {
+		members = []*channel{lead}
+	}
+	m := &playlist.Master{IndependentSegments: true}
+	for i, c := range members {
+		group := ""
+		if len(members) > 1 {
+			group = strconv.Itoa(i + 1)
+		}
+		c.mu.Lock()
+		c.describe(m, group, query)
+		c.mu.Unlock()
+	}
+	return m.Append(nil)
+}
+
+// describe adds the tracks to a master. The caller holds mu.
+func (c *channel) describe(m *playlist.Master, group, query string) {
+	from := c.main
+	if c.rank >= 0 {
+		from = c.groupMain
+	}
+	var sound []*list
+	var pictures []*list
+	for _, l := range c.lists {
+		switch {
+		case len(l.segments) == 0:
+		case c.cfg.Format == TS || l.info != nil && l.info.Kind() == stream.KindVideo:
+			pictures = append(pictures, l)
+		default:
+			sound = append(sound, l)
+		}
+	}
+	if len(pictures) == 0 { // sound alone: each track by itself
+		for _, l := range sound {
+			peak, average := l.rate.bandwidth()
+			m.Variants = append(m.Variants, playlist.Variant{
+				URI: withQuery(relative(from, l.name), query), Bandwidth: peak, AverageBandwidth: average, Codecs: l.codecs,
+			})
+		}
+		return
+	}
+	var peak, average int
+	codecs := ""
+	name := "audio" + group
+	for i, l := range sound {
+		p, a := l.rate.bandwidth()
+		peak, average = max(peak, p), max(average, a)
+		codecs += "," + l.codecs
+		m.Renditions = append(m.Renditions, rendition(l, name, i, withQuery(relative(from, l.name), query)))
+	}
+	for _, l := range pictures {
+		p, a := l.rate.bandwidth()
+		v := playlist.Variant{
+			URI: withQuery(relative(from, l.name), query), Bandwidth: p + peak, AverageBandwidth: a + average,
+			Codecs: l.codecs + codecs, FrameRate: l.rate.frameRate(),
+		}
+		if l.info != nil {
+			v.Width, v.Height = l.info.Width, l.info.Height
+		}
+		if len(sound) > 0 {
+			v.Audio = name
+		}
+		m.Variants = append(m.Variants, v)
+	}
+}
+
+// rendition describes a track of sound.
+func rendition(l *list, group string, i int, uri string) playlist.Rendition {
+	t := l.info
+	name := cmp.Or(t.Name, t.Language, "audio")
+	if i > 0 && t.Name == "" { // names differ in a group (RFC 8216 4.3.4.1.1)
+		name += " " + strconv.Itoa(i+1)
+	}
+	return playlist.Rendition{
+		Type: "AUDIO", GroupID: group, Name: name, Language: t.Language, Default: i == 0, AutoSelect: true,
+		Channels: strconv.Itoa(max(t.Channels, 1)), URI: uri,
+	}
+}
