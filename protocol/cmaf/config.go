@@ -9,7 +9,7 @@ import (
 // Muxed as Part.Track means a part with all tracks.
 const Muxed = -1
 
-// Config says how a Packager cuts. The zero value gives a sequence for each track, segments of 4 s
+// Config says how a Packager cuts. It is comparable: equal ones give equal parts. The zero value gives a sequence for each track, segments of 4 s
 // of one part each.
 type Config struct {
 	// SegmentDuration is after how long the next key frame begins a segment, less half a
@@ -34,20 +34,27 @@ type Config struct {
 	ProducerTime bool
 	// FirstSegment is the number of the first segment.
 	FirstSegment int
-	// Event turns a Data packet into an event message, or leaves it out with ok false. The
-	// messages go with the next part of the first track, or of all if muxed. nil leaves all out.
-	Event func(p *stream.Packet) (e Event, ok bool)
-	// Now is the clock for packets whose capture time is not known; nil means time.Now.
-	Now func() time.Time
+	// Events puts ID3 tags and SCTE-35 sections, Data packets of codec ID3 and SCTE35, into event
+	// messages (emsg version 1, ISO 23009-1 5.10.3.3). They go with the next part of the first
+	// track, or of all if muxed.
+	Events bool
 }
 
-// Event is an event message (emsg version 1, ISO 23009-1 5.10.3.3).
-type Event struct {
-	// Scheme is a URI that says what Data is: https://aomedia.org/emsg/ID3 for ID3 tags,
-	// urn:scte:scte35:2013:bin for SCTE-35. Value is the scheme's own.
-	Scheme, Value string
-	ID            uint32
-	Data          []byte
+// Codecs of Data packets that become event messages.
+const (
+	ID3    stream.Codec = 'I'<<24 | 'D'<<16 | '3'<<8 | ' ' // the payload is a whole ID3v2 tag
+	SCTE35 stream.Codec = 'S'<<24 | 'C'<<16 | 'T'<<8 | 'E' // the payload is a splice_info_section
+)
+
+// scheme gives the URI that says what an event message carries; empty for none.
+func scheme(c stream.Codec) string {
+	switch c {
+	case ID3:
+		return "https://aomedia.org/emsg/ID3"
+	case SCTE35:
+		return "urn:scte:scte35:2013:bin"
+	}
+	return ""
 }
 
 // InitSegment is an initialization segment.
@@ -103,9 +110,6 @@ func (c Config) defaults() Config {
 	}
 	if c.MaxPart <= 0 {
 		c.MaxPart = 16 << 20
-	}
-	if c.Now == nil {
-		c.Now = time.Now
 	}
 	return c
 }

@@ -14,7 +14,7 @@ func (o *output) append(k *Packager, ref *track) []byte {
 		size += 96 + 16*len(t.samples)
 	}
 	for _, e := range o.events {
-		size += 48 + len(e.Scheme) + len(e.Value) + len(e.Data)
+		size += 48 + len(e.scheme) + len(e.data)
 	}
 	b := make([]byte, 0, size)
 	if o.index == 0 {
@@ -134,11 +134,10 @@ func prft(b []byte, o *output, ref *track) []byte {
 	return end(u64(b, uint64(s.dts)), at)
 }
 
-func emsg(b []byte, e timedEvent) []byte {
+func emsg(b []byte, e event) []byte {
 	b, at := full(b, "emsg", 1, 0)
 	b = u64(u32(b, videoScale), uint64(e.at))
-	b = u32(b, 0xffffffff, e.ID) // of unknown duration
-	b = append(append(b, e.Scheme...), 0)
-	b = append(append(b, e.Value...), 0)
-	return end(append(b, e.Data...), at)
+	b = u32(b, 0xffffffff, e.id)             // of unknown duration
+	b = append(append(b, e.scheme...), 0, 0) // and no value
+	return end(append(b, e.data...), at)
 }

@@ -20,12 +20,15 @@ type output struct {
 	broken bool         // the segment does not continue the one before
 	init   *InitSegment // of the tracks as they are now, nil before the first part
 	last   *InitSegment // what was given
-	events []timedEvent
+	events []event
 }
 
-type timedEvent struct {
-	Event
-	at int64 // ticks of videoScale
+// event is an event message that waits for its part.
+type event struct {
+	scheme string
+	id     uint32
+	data   []byte
+	at     int64 // ticks of videoScale
 }
 
 func (o *output) empty() bool {
@@ -37,14 +40,14 @@ func (o *output) empty() bool {
 	return true
 }
 
-// event queues what Config.Event makes of a Data packet for the first output.
+// event queues a Data packet for the first output.
 func (k *Packager) event(p *stream.Packet) {
-	if k.cfg.Event == nil || len(k.outputs) == 0 {
+	if !k.cfg.Events || len(k.outputs) == 0 {
 		return
 	}
-	o := k.outputs[0]
-	if e, ok := k.cfg.Event(p); ok && len(o.events) < maxEvents {
-		o.events = append(o.events, timedEvent{e, max(0, stream.Ticks(p.PTS, videoScale))})
+	if uri, o := scheme(p.Codec), k.outputs[0]; uri != "" && len(o.events) < maxEvents {
+		k.events++
+		o.events = append(o.events, event{uri, k.events, p.Payload, max(0, stream.Ticks(p.PTS, videoScale))})
 	}
 }
 

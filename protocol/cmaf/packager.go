@@ -21,6 +21,7 @@ type Packager struct {
 	outputs []*output
 	segment int
 	number  uint32 // of the movie fragment
+	events  uint32 // event messages so far
 	closed  bool
 }
 
@@ -68,6 +69,14 @@ func (k *Packager) Close() error {
 		k.flush(math.MaxInt64)
 		k.closed = true
 	}
+	return nil
+}
+
+// EndPublication ends the segment as Close does. What comes next begins another one, which does not
+// continue it.
+func (k *Packager) EndPublication() error {
+	k.flush(math.MaxInt64)
+	k.tracks = nil
 	return nil
 }
 
@@ -181,7 +190,7 @@ func (k *Packager) write(t *track, p *stream.Packet) {
 	}
 	ntp := p.NTP
 	if ntp.IsZero() {
-		ntp = k.cfg.Now()
+		ntp = time.Now()
 	}
 	t.take(p, max(dts, t.least), ntp)
 }
