@@ -219,7 +219,7 @@ func TestLinked(t *testing.T) {
 		{[]string{"stream", "protocol", "rtmp", "flv"}, append([]string{"github.com/bluenviron/mediacommon/v2"}, gobwas...)},
 		{[]string{"protocol/gate"}, []string{jose}},
 		{[]string{"protocol/api"}, api},
-		{[]string{"examples/..."}, slices.Concat([]string{"github.com/bluenviron/mediacommon/v2"}, gobwas, api)},
+		{[]string{"examples/..."}, slices.Concat([]string{"github.com/bluenviron/mediacommon/v2", "github.com/grafov/m3u8"}, gobwas, api)},
 	} {
 		for _, goos := range []string{"linux", "darwin", "windows"} {
 			var from []string
