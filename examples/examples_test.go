@@ -43,6 +43,7 @@ var tests = map[string]func(t *testing.T, program string){
 	"customsink":   customsink,
 	"custommodule": custommodule,
 	"dashboard":    dashboard,
+	"hlsserver":    hlsserver,
 }
 
 func TestExamples(t *testing.T) {
