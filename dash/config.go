@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/srsgo/srs/protocol/cmaf"
 	"github.com/srsgo/srs/protocol/storage"
 )
 
@@ -100,8 +101,8 @@ func (v Vhost) defaults() Vhost {
 func (v *Vhost) lowLatency() bool { return v.LowLatency.PartDuration > 0 }
 
 // cuts says how the stream is packaged. Who packages alike shares the work.
-func (v *Vhost) cuts() cuts {
-	return cuts{v.Fragment, v.LowLatency.PartDuration, v.lowLatency()}
+func (v *Vhost) cuts() cmaf.Config {
+	return cmaf.Config{SegmentDuration: v.Fragment, PartDuration: v.LowLatency.PartDuration, ProducerTime: v.lowLatency()}
 }
 
 // same tells whether live streams go on as they are when v becomes w.

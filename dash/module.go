@@ -16,6 +16,7 @@ import (
 
 	"github.com/srsgo/srs/protocol"
 	"github.com/srsgo/srs/protocol/audience"
+	"github.com/srsgo/srs/protocol/cmaf"
 	"github.com/srsgo/srs/stream"
 )
 
@@ -138,13 +139,13 @@ func (m *Module) publication(tap context.Context, s *stream.Stream, pub *stream.
 
 // run reads parts until the publication, or ctx, ends.
 func (c *channel) run(ctx context.Context, s *stream.Stream) error {
-	in := stream.Derive(s, parts, c.cfg.cuts())
-	defer in.Close()
+	parts := stream.Derive(s, cmaf.Parts(), c.cfg.cuts())
+	defer parts.Close()
 	for {
-		p, err := in.Try()
+		p, err := parts.Try()
 		if p == nil && err == nil {
 			c.drained(time.Now())
-			p, err = in.Next(ctx)
+			p, err = parts.Next(ctx)
 		}
 		switch {
 		case err == nil:
@@ -152,7 +153,7 @@ func (c *channel) run(ctx context.Context, s *stream.Stream) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, stream.ErrLapped):
-			in.SkipToKey()
+			parts.SkipToKey()
 		default:
 			return err
 		}

@@ -50,7 +50,7 @@ type (
 		Sets  []xmlAdaptation `xml:"AdaptationSet"`
 	}
 	xmlAdaptation struct {
-		ID         string       `xml:"id,attr"`
+		ID         int          `xml:"id,attr"`
 		MimeType   string       `xml:"mimeType,attr"`
 		Lang       string       `xml:"lang,attr,omitempty"`
 		Aligned    bool         `xml:"segmentAlignment,attr"`
@@ -185,7 +185,7 @@ func (c *channel) period(p, before *period) xmlPeriod {
 // adaptation describes a track.
 func adaptation(r *rep) xmlAdaptation {
 	t := r.info()
-	a := xmlAdaptation{ID: r.id, MimeType: typeOf(r.id), Lang: language(t.Language), Aligned: true, Label: label(t.Name)}
+	a := xmlAdaptation{ID: r.track, MimeType: typeOf(r.id), Lang: language(t.Language), Aligned: true, Label: label(t.Name)}
 	if r.sap {
 		a.SAP = 1
 	}
@@ -214,7 +214,7 @@ func timed(x *xmlTemplate, r *rep, p *period) {
 	x.Offset = stream.Ticks(p.offset, x.Timescale)
 	list := make([]xmlS, 0, len(r.segments))
 	for i, s := range r.segments {
-		at, end := stream.Ticks(s.start, x.Timescale), stream.Ticks(s.start+s.duration, x.Timescale)
+		at, end := max(0, stream.Ticks(s.start, x.Timescale)), stream.Ticks(s.start+s.duration, x.Timescale)
 		if i+1 < len(r.segments) { // without holes that come from rounding, or from another order of frames
 			if next := stream.Ticks(r.segments[i+1].start, x.Timescale); next > at && next-end < int64(x.Timescale)/50 {
 				end = next
@@ -249,15 +249,15 @@ func duration(d time.Duration) string {
 	return "PT" + strconv.FormatFloat(d.Round(time.Millisecond).Seconds(), 'f', 3, 64) + "S"
 }
 
-// language gives a language tag (RFC 5646) if s looks like one.
+// language gives a language tag if s has the form of one (xs:language).
 func language(s string) string {
-	for _, c := range s {
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-') {
+	for i, part := range strings.Split(s, "-") {
+		other := func(c rune) bool {
+			return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || i > 0 && '0' <= c && c <= '9')
+		}
+		if part == "" || len(part) > 8 || i > 4 || strings.ContainsFunc(part, other) {
 			return ""
 		}
-	}
-	if len(s) < 2 || len(s) > 35 {
-		return ""
 	}
 	return s
 }

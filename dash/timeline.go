@@ -66,7 +66,7 @@ func (t *timeline) add(c *cut, now time.Time) {
 		}
 		// Its players have most of the segment: the next period has the other tracks.
 		p.add(c)
-		t.follow(c, now, 0)
+		t.follow(c, 0)
 		return
 	}
 	p.add(c)
@@ -146,7 +146,7 @@ func (t *timeline) judge(p *period, c *cut, now time.Time) {
 			return
 		}
 	}
-	t.follow(c, now, shift)
+	t.follow(c, shift)
 }
 
 // shift is by how much all of the last segments came late, or early; 0 where it does not matter.
@@ -169,7 +169,7 @@ func (t *timeline) shift() time.Duration {
 
 // follow begins a period after c, which is the last of the current one, with c's tracks: moved by
 // shift, and with @duration from how long segments were.
-func (t *timeline) follow(c *cut, _ time.Time, shift time.Duration) {
+func (t *timeline) follow(c *cut, shift time.Duration) {
 	p := t.current()
 	n := c.number - p.first + 1
 	q := p.after(t.next, c.number+1)
@@ -182,7 +182,7 @@ func (t *timeline) follow(c *cut, _ time.Time, shift time.Duration) {
 	}
 	t.next++
 	q.start = (p.at(p.end) + shift).Round(time.Millisecond)
-	q.each = p.each
+	q.each = c.lead().duration
 	if n >= lateSegments {
 		q.each = (p.end - p.offset) / time.Duration(n)
 	}
