@@ -129,7 +129,13 @@ func TestKeys(t *testing.T) {
 		require.NoError(t, err)
 		for _, name := range []string{"/live/av-18.ts", "/live/av-19.ts", "/live/av-20.ts"} {
 			b := []byte(r.body(t, name))
-			require.NotEqual(t, byte(0x47), b[188])
+			clear := 0
+			for i := 0; i < len(b); i += 188 {
+				if b[i] == 0x47 {
+					clear++
+				}
+			}
+			require.Less(t, clear, len(b)/188/4)
 			block, err := aes.NewCipher(onDisk)
 			require.NoError(t, err)
 			require.Zero(t, len(b)%16)

@@ -16,16 +16,17 @@ import (
 	"github.com/srsgo/srs/stream"
 )
 
-// packaging is how parts are made.
-func (v *Vhost) packaging() cuts {
-	return cuts{
-		segment: time.Duration(float64(v.Fragment) * v.TDRatio), part: v.PartDuration, noWaitKeyFrame: v.NoWaitKeyFrame,
+// packaging is how parts are made. DASH with the same lengths reads the same ones.
+func (v *Vhost) packaging() cmaf.Config {
+	return cmaf.Config{
+		SegmentDuration: time.Duration(float64(v.Fragment) * v.TDRatio), PartDuration: v.PartDuration,
+		NoWaitKeyFrame: v.NoWaitKeyFrame, ProducerTime: v.PartDuration > 0,
 	}
 }
 
 // runParts reads CMAF parts.
 func (c *channel) runParts(ctx context.Context, s *stream.Stream) error {
-	cur := stream.Derive(s, parts(), c.cfg.packaging())
+	cur := stream.Derive(s, cmaf.Parts(), c.cfg.packaging())
 	defer cur.Close()
 	for {
 		p, err := cur.Next(ctx)
