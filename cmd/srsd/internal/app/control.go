@@ -30,6 +30,7 @@ func (p *process) control() apply.Control {
 			}
 			return nil
 		},
+		Hooks:    func() *hook.Module { return running[*hook.Module](p) },
 		Counters: p.counters,
 	}
 }

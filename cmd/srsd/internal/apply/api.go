@@ -8,6 +8,7 @@ import (
 	"github.com/srsgo/srs/cmd/srsd/internal/cli"
 	"github.com/srsgo/srs/cmd/srsd/internal/conf"
 	"github.com/srsgo/srs/protocol/api"
+	"github.com/srsgo/srs/protocol/hook"
 )
 
 // Control is what the API may do with the process.
@@ -16,6 +17,8 @@ type Control struct {
 	Reload func(context.Context) (api.ReloadReport, error)
 	// Summaries is what the API has of the process, for the heartbeat.
 	Summaries func() any
+	// Hooks is the module of the callbacks that runs, nil for none.
+	Hooks func() *hook.Module
 	// Counters are figures of the process for /metrics.
 	Counters func() []api.Counter
 }
@@ -26,7 +29,7 @@ const credentials = "set http_api { auth { enabled on; username NAME; password S
 
 // readAPI reads what the HTTP API is to do; nil if it is off. It also has the exporter's metrics and the
 // heartbeat's figures, and is there for them alone if http_api is off.
-func readAPI(r *conf.Scope) (*api.Config, error) {
+func (c *Config) readAPI(r *conf.Scope) (*api.Config, error) {
 	if !r.Bool("http_api.enabled") && !r.Bool("exporter.enabled") && !r.Bool("heartbeat.summaries") {
 		return nil, nil
 	}
@@ -42,8 +45,9 @@ func readAPI(r *conf.Scope) (*api.Config, error) {
 		Version:  cli.Version,
 		Features: api.Features{SSL: true, Callback: true, Caster: true, HTTP: r.Bool("http_server.enabled"), Build: built()},
 		Root:     !r.Bool("http_server.enabled") || r.Addr("http_api.listen") != r.Addr("http_server.listen"),
-		Vhost: func(string) api.VhostInfo {
-			return api.VhostInfo{} // there is no HLS yet
+		Vhost: func(name string) api.VhostInfo {
+			h := c.vhosts[name].hls
+			return api.VhostInfo{HLS: h.Enabled, Fragment: h.Fragment}
 		},
 		RTMP:  first(r.Addrs("listen")),
 		Disks: disks(r),

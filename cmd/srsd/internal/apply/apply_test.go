@@ -49,7 +49,7 @@ func TestApplied(t *testing.T) {
 	}
 	require.True(t, Applied(conf.Use{Path: "stream_caster.listen", Caster: "flv"}))
 	require.False(t, Applied(conf.Use{Path: "stream_caster.listen", Caster: "gb28181"}))
-	require.False(t, Applied(conf.Use{Path: "vhost.hls.enabled"}))
+	require.False(t, Applied(conf.Use{Path: "vhost.exec.enabled"}))
 }
 
 func TestSettings(t *testing.T) {
@@ -184,7 +184,7 @@ func TestCasters(t *testing.T) {
 	require.Equal(t, flv.Ingest{Listen: []string{":8936"}, Output: "rtmp://127.0.0.1/[app]/[stream]"}, list[0].Ingest)
 	require.Equal(t, flv.Ingest{Listen: []string{":8938"}}, list[1].Ingest)
 	require.False(t, list[1].Vhost("__defaultVhost__").Enabled)
-	require.Len(t, c.Modules(Control{}), 5)
+	require.Len(t, c.Modules(Control{}), 7)
 }
 
 func TestCertificateErrors(t *testing.T) {
@@ -195,13 +195,13 @@ func TestCertificateErrors(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	f := load(t, `
 vhost v {
-	hls { enabled on; }
+	exec { enabled on; }
 	http_remux { enabled on; mount [vhost]/[app]/[stream].aac; }
 }
 stream_caster { enabled on; caster flv; }
 stream_caster { enabled on; caster gb28181; listen 9000; }`, "SRS_RTC_SERVER_ENABLED=on")
 	require.Equal(t, []string{
-		"srs.conf:3: vhost.hls.enabled is known and not applied yet",
+		"srs.conf:3: vhost.exec.enabled is known and not applied yet",
 		"srs.conf:7: stream_caster.enabled is known and not applied yet",
 		"srs.conf:7: stream_caster.caster is known and not applied yet",
 		"srs.conf:7: stream_caster.listen is known and not applied yet",

@@ -121,8 +121,8 @@ func TestOperateErrors(t *testing.T) {
 
 func TestChanges(t *testing.T) {
 	x := NewChanges(
-		load(t, `pid a.pid; vhost a { } vhost b { hls { enabled off; } }`),
-		load(t, `pid b.pid; http_api { enabled on; } vhost b { hls { enabled on; } security { signed_url { key planted-secret; } } } limits { players 3; }`))
+		load(t, `pid a.pid; vhost a { } vhost b { exec { enabled off; } }`),
+		load(t, `pid b.pid; http_api { enabled on; } vhost b { exec { enabled on; } security { signed_url { key planted-secret; } } } limits { players 3; }`))
 	require.NotEmpty(t, x.Applied)
 	all := strings.Join(x.Applied, "\n")
 	for _, want := range []string{"http_api.enabled: ", "vhost.a: ", "limits.players: ", "vhost.b.security.signed_url.key: "} {
@@ -131,7 +131,7 @@ func TestChanges(t *testing.T) {
 	require.Len(t, x.Restart, 1)
 	require.Contains(t, x.Restart[0], "pid: ")
 	require.Len(t, x.Ignored, 1)
-	require.Contains(t, x.Ignored[0], "vhost.b.hls.enabled: ")
+	require.Contains(t, x.Ignored[0], "vhost.b.exec.enabled: ")
 	require.NotContains(t, all, "planted-secret")
 	require.Equal(t, Changes{}, NewChanges(load(t, `vhost a { }`), load(t, `vhost a { }`)))
 }

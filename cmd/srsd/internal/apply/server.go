@@ -10,7 +10,9 @@ import (
 
 	"github.com/srsgo/srs/cmd/srsd/internal/cli"
 	"github.com/srsgo/srs/cmd/srsd/internal/conf"
+	"github.com/srsgo/srs/dash"
 	"github.com/srsgo/srs/flv"
+	"github.com/srsgo/srs/hls"
 	"github.com/srsgo/srs/protocol"
 	"github.com/srsgo/srs/protocol/amf"
 	"github.com/srsgo/srs/protocol/api"
@@ -75,7 +77,7 @@ func New(f *conf.File, logger *slog.Logger, old *Config) (*Config, error) {
 		Logger: logger, Vhosts: set, HTTP: httpListeners(r), ServerName: cli.Signature, MaxConns: r.Int("max_connections"),
 	}
 	var err error
-	if c.api, err = readAPI(r); err != nil {
+	if c.api, err = c.readAPI(r); err != nil {
 		return nil, err
 	}
 	if c.files, err = readFiles(f); err != nil {
@@ -126,6 +128,7 @@ func (c *Config) Modules(x Control) []protocol.Module {
 	for _, f := range c.flv() {
 		list = append(list, flv.New(f))
 	}
+	list = append(list, hls.New(c.hls(x)), dash.New(c.dash()))
 	if c.files != nil {
 		list = append(list, files.New(*c.files))
 	}

@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"github.com/srsgo/srs/cmd/srsd/internal/conf"
+	"github.com/srsgo/srs/dash"
 	"github.com/srsgo/srs/flv"
+	"github.com/srsgo/srs/hls"
 	"github.com/srsgo/srs/protocol/gate"
 	"github.com/srsgo/srs/protocol/hook"
 	"github.com/srsgo/srs/rtmp"
@@ -19,6 +21,8 @@ type vhost struct {
 	remux    flv.Remux
 	gate     gate.Vhost
 	hook     hook.Vhost
+	hls      hls.Vhost
+	dash     dash.Vhost
 	pithy    Pithy
 }
 
@@ -35,7 +39,7 @@ func (c *Config) readVhost(v *conf.Vhost) (vhost, error) {
 	g, err := c.gateVhost(v.Scope)
 	return vhost{
 		settings: settings(v.Scope), rtmp: rtmpVhost(v.Scope), remux: remux(v.Scope),
-		gate: g, hook: hookVhost(v.Scope), pithy: pithy(v.Scope),
+		gate: g, hook: hookVhost(v.Scope), hls: hlsVhost(v.Scope), dash: dashVhost(v.Scope), pithy: pithy(v.Scope),
 	}, err
 }
 
