@@ -8,16 +8,17 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"math/rand/v2"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 )
 
-// draftExt is the extension of files that are not complete.
-const draftExt = ".tmp"
+// putSuffix is that of files which Put writes. No draft has it: its name would end in ".tmp".
+const putSuffix = tempSuffix + tempSuffix
 
 // Disk is a directory as a Storage. Nothing outside of it is reached, also not through symbolic links
 // (see os.Root). Directories are made as needed, and removed with their last file. Errors of the system
@@ -25,7 +26,6 @@ const draftExt = ".tmp"
 type Disk struct {
 	dir  string
 	root *os.Root
-	next atomic.Uint64 // names of temporary files
 }
 
 // NewDisk opens a directory, which it makes if there is none.
@@ -51,27 +51,45 @@ func (d *Disk) Put(ctx context.Context, name string, r io.Reader, size int64) er
 	if err := CheckName(name); err != nil {
 		return err
 	}
-	temp := name + "." + strconv.FormatUint(d.next.Add(1), 36) + draftExt
+	// Of many goroutines and processes, whatever they put; and no draft's, see Drafts.
+	temp := path.Join(path.Dir(name), strconv.FormatUint(rand.Uint64(), 36)+putSuffix)
 	f, err := d.create(temp)
 	if err != nil {
-		return fmt.Errorf("storage: put: %w", err)
+		return d.failed("put", name, err)
 	}
 	err = errors.Join(fill(ctx, f, r, size), f.Close())
 	if err == nil {
 		err = d.root.Rename(temp, name)
 	}
 	if err != nil {
-		_ = d.root.Remove(temp)
-		return fmt.Errorf("storage: put %s: %w", name, err)
+		_ = d.remove(temp)
+		return d.failed("put", name, err)
 	}
 	return nil
 }
 
+// failed says what was done to which file. Of the system's error that does the same the reason is left.
+func (d *Disk) failed(op, name string, err error) error {
+	switch e := err.(type) {
+	case *fs.PathError:
+		err = e.Err
+	case *os.LinkError:
+		err = e.Err
+	}
+	return fmt.Errorf("storage: %s %s: %w", op, filepath.Join(d.dir, filepath.FromSlash(name)), err)
+}
+
 // fill copies all of r, which must be of a size.
 func fill(ctx context.Context, w io.Writer, r io.Reader, size int64) error {
+	if size >= 0 {
+		r = io.LimitReader(r, size+1)
+	}
 	n, err := io.Copy(w, &contextReader{ctx, r})
 	if err == nil && size >= 0 && n != size {
-		err = fmt.Errorf("%d bytes came where %d were announced: %w", n, size, io.ErrUnexpectedEOF)
+		err = errors.New("more bytes than announced")
+		if n < size {
+			err = fmt.Errorf("%d bytes of %d: %w", n, size, io.ErrUnexpectedEOF)
+		}
 	}
 	return err
 }
@@ -110,15 +128,15 @@ func (d *Disk) Open(_ context.Context, name string) (File, error) {
 	}
 	f, err := d.root.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("storage: %w", err)
+		return nil, d.failed("open", name, err)
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("open %s: %w", name, fs.ErrNotExist)
+		err = fs.ErrNotExist
 	}
 	if err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("storage: %w", err)
+		return nil, d.failed("open", name, err)
 	}
 	return diskFile{f, Info{name, info.Size(), info.ModTime()}}, nil
 }
@@ -140,10 +158,16 @@ func (d *Disk) Remove(_ context.Context, name string) error {
 }
 
 func (d *Disk) remove(name string) error {
+	if info, err := d.root.Lstat(name); err == nil && info.IsDir() { // no file
+		return nil
+	}
 	if err := d.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("storage: %w", err)
+		return d.failed("remove", name, err)
 	}
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if info, err := d.root.Lstat(dir); err != nil || !info.IsDir() { // a link to one is somebody's
+			break
+		}
 		if d.root.Remove(dir) != nil { // has other files
 			break
 		}
@@ -154,7 +178,7 @@ func (d *Disk) remove(name string) error {
 // List ranges over the complete files. It reads all of the directories that prefix names first.
 func (d *Disk) List(ctx context.Context, prefix string) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
-		all, err := d.walk(ctx, prefix, func(name string) bool { return !strings.HasSuffix(name, draftExt) })
+		all, err := d.walk(ctx, prefix, func(name string) bool { return !strings.HasSuffix(name, tempSuffix) })
 		for _, info := range all {
 			if !yield(info, nil) {
 				return

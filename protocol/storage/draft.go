@@ -3,10 +3,10 @@ package storage
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 )
 
 // Draft is a file of a Disk that is being written, under its name with ".tmp" behind it. It belongs to
@@ -23,21 +23,31 @@ func (d *Disk) Create(name string) (*Draft, error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
 	}
-	f, err := d.create(name + draftExt)
+	f, err := d.create(name + tempSuffix)
 	if err != nil {
-		return nil, fmt.Errorf("storage: create: %w", err)
+		return nil, d.failed("create", name, err)
 	}
 	return &Draft{f, d, name}, nil
 }
 
+// abandoned is the age at which a file that Put began is taken for one of a process that is gone.
+const abandoned = time.Hour
+
 // Drafts gives the files that were begun and not completed, under the names that they are to have. It
-// does not tell those of this process from those that an earlier one has left.
+// does not tell those of this process from those that an earlier one has left. What Put has left, of a
+// process that was killed, it deletes.
 func (d *Disk) Drafts(ctx context.Context) ([]Info, error) {
-	all, err := d.walk(ctx, "", func(name string) bool { return strings.HasSuffix(name, draftExt) })
-	for i := range all {
-		all[i].Name = strings.TrimSuffix(all[i].Name, draftExt)
+	all, err := d.walk(ctx, "", func(name string) bool { return strings.HasSuffix(name, tempSuffix) })
+	drafts := all[:0]
+	for _, info := range all {
+		if !strings.HasSuffix(info.Name, putSuffix) {
+			info.Name = strings.TrimSuffix(info.Name, tempSuffix)
+			drafts = append(drafts, info)
+		} else if time.Since(info.Modified) > abandoned {
+			_ = d.remove(info.Name)
+		}
 	}
-	return all, err
+	return drafts, err
 }
 
 // OpenDraft goes on with a file that was begun.
@@ -45,9 +55,9 @@ func (d *Disk) OpenDraft(name string) (*Draft, error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
 	}
-	f, err := d.root.OpenFile(name+draftExt, os.O_RDWR, 0)
+	f, err := d.root.OpenFile(name+tempSuffix, os.O_RDWR, 0)
 	if err != nil {
-		return nil, fmt.Errorf("storage: open draft: %w", err)
+		return nil, d.failed("open draft", name, err)
 	}
 	return &Draft{f, d, name}, nil
 }
@@ -63,13 +73,13 @@ func (f *Draft) Commit(replace bool) error {
 		err = f.rename(replace)
 	}
 	if err != nil {
-		return fmt.Errorf("storage: commit %s: %w", f.name, err)
+		return f.disk.failed("commit", f.name, err)
 	}
 	return nil
 }
 
 func (f *Draft) rename(replace bool) error {
-	temp, root := f.name+draftExt, f.disk.root
+	temp, root := f.name+tempSuffix, f.disk.root
 	if replace {
 		return root.Rename(temp, f.name)
 	}
@@ -89,5 +99,5 @@ func (f *Draft) rename(replace bool) error {
 
 // Discard closes the file and deletes it.
 func (f *Draft) Discard() error {
-	return errors.Join(f.File.Close(), f.disk.remove(f.name+draftExt))
+	return errors.Join(f.File.Close(), f.disk.remove(f.name+tempSuffix))
 }

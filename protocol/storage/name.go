@@ -18,9 +18,9 @@ const (
 // and says why.
 func CheckName(name string) error {
 	if len(name) > maxName {
-		return fmt.Errorf("%w name %.40q…: %d bytes, more than %d", fs.ErrInvalid, name, len(name), maxName)
+		return fmt.Errorf("storage: name %.40q…: %d bytes, more than %d: %w", name, len(name), maxName, fs.ErrInvalid)
 	}
-	bad := func(why string) error { return fmt.Errorf("%w name %q: %s", fs.ErrInvalid, name, why) }
+	bad := func(why string) error { return fmt.Errorf("storage: name %q: %s: %w", name, why, fs.ErrInvalid) }
 	switch {
 	case name == "." || !fs.ValidPath(name):
 		return bad("not a path below the root")

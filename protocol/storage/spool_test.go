@@ -1,12 +1,16 @@
 package storage_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,10 +25,12 @@ import (
 // remote is a Memory that may be down, and that notes in which order things arrive.
 type remote struct {
 	storage.Memory
-	mu   sync.Mutex
-	down bool
-	hold chan struct{}
-	log  []string
+	mu    sync.Mutex
+	down  bool
+	hold  chan struct{}
+	log   []string
+	delay time.Duration
+	bad   map[string]error // by what is noted
 }
 
 func (r *remote) note(s string) error {
@@ -32,6 +38,9 @@ func (r *remote) note(s string) error {
 	defer r.mu.Unlock()
 	if r.down {
 		return errors.New("no route to host")
+	}
+	if err := r.bad[s]; err != nil {
+		return err
 	}
 	r.log = append(r.log, s)
 	return nil
@@ -41,6 +50,7 @@ func (r *remote) Put(ctx context.Context, name string, in io.Reader, size int64)
 	if r.hold != nil {
 		<-r.hold
 	}
+	time.Sleep(r.delay)
 	if err := r.note("put " + name); err != nil {
 		return err
 	}
@@ -53,6 +63,9 @@ func (r *remote) Remove(ctx context.Context, name string) error {
 	}
 	return r.Memory.Remove(ctx, name)
 }
+
+// arrived gives what has, in its order.
+func (r *remote) arrived() []string { r.mu.Lock(); defer r.mu.Unlock(); return slices.Clone(r.log) }
 
 func (r *remote) set(down bool) { r.mu.Lock(); defer r.mu.Unlock(); r.down = down }
 
@@ -69,10 +82,10 @@ func spool(t *testing.T, cfg storage.SpoolConfig) *storage.Spool {
 	return s
 }
 
-// position gives where in the log something is.
+// position gives where in the log something is for the last time.
 func (r *remote) position(t *testing.T, s string) int {
 	t.Helper()
-	for i, x := range r.log {
+	for i, x := range slices.Backward(r.arrived()) {
 		if x == s {
 			return i
 		}
@@ -120,8 +133,8 @@ func TestSpoolRestart(t *testing.T) {
 	dir, r := disk(t), &remote{down: true}
 	s := spool(t, storage.SpoolConfig{Dir: dir, Remote: r})
 	putText(t, s, "live/a b/x.mp4", "one")
-	putText(t, s, "live/y.m3u8", "old")
-	putText(t, s, "live/y.m3u8", "new")
+	putText(t, s, "live/y", "old")
+	putText(t, s, "live/y", "new")
 	require.NoError(t, s.Remove(t.Context(), "live/z"))
 	require.NoError(t, s.Close())
 	require.Error(t, s.Put(t.Context(), "late", strings.NewReader(""), 0))
@@ -134,8 +147,8 @@ func TestSpoolRestart(t *testing.T) {
 	defer cancel()
 	require.NoError(t, s.Wait(ctx))
 	require.Equal(t, "one", read(t, r, "live/a b/x.mp4"))
-	require.Equal(t, "new", read(t, r, "live/y.m3u8"))
-	require.Len(t, r.log, 4)
+	require.Equal(t, "new", read(t, r, "live/y"))
+	require.Len(t, r.arrived(), 4)
 	entries, err := os.ReadDir(dir.Dir())
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "the stray file alone")
@@ -154,31 +167,108 @@ func TestSpoolReplace(t *testing.T) {
 		close(r.hold)
 		require.NoError(t, s.Wait(t.Context()))
 		require.Equal(t, "3", read(t, r, "a"))
-		require.Equal(t, []string{"put a", "put a"}, r.log)
+		require.Equal(t, []string{"put a", "put a"}, r.arrived())
 	})
 }
 
 // TestSpoolFull: what there is no room for is refused, and takes none.
 func TestSpoolFull(t *testing.T) {
-	r := &remote{down: true}
-	s := spool(t, storage.SpoolConfig{Dir: disk(t), Remote: r, MaxBytes: 10})
+	dir, r := disk(t), &remote{down: true}
+	s := spool(t, storage.SpoolConfig{Dir: dir, Remote: r, MaxBytes: 10 + 2*4096})
 	putText(t, s, "a", "12345678")
 	require.ErrorIs(t, s.Put(t.Context(), "b", strings.NewReader("123"), 3), storage.ErrFull)
 	require.ErrorIs(t, s.Put(t.Context(), "b", strings.NewReader("123"), -1), storage.ErrFull)
 	putText(t, s, "b", "12")
+	require.ErrorIs(t, s.Remove(t.Context(), "c"), storage.ErrFull, "it takes room too")
 	x := s.Stats()
-	require.EqualValues(t, 2, x.Refused)
-	require.EqualValues(t, 10, x.WaitingBytes)
+	require.EqualValues(t, 3, x.Refused)
+	require.EqualValues(t, 10+2*4096, x.WaitingBytes)
+	entries, err := os.ReadDir(dir.Dir())
+	require.NoError(t, err)
+	require.Len(t, entries, 2)
 }
 
 // TestSpoolFiles: files of another directory are sent from there.
 func TestSpoolFiles(t *testing.T) {
 	files, r := disk(t), &remote{}
-	sent := make(chan string, 2)
+	sent := make(chan string, 1)
 	s := spool(t, storage.SpoolConfig{Dir: disk(t), Files: files, Remote: r, Sent: func(name string) { sent <- name }})
 	putText(t, files, "rec/a.mp4", "movie")
 	require.NoError(t, s.PutFile(t.Context(), "rec/gone.mp4"))
 	require.NoError(t, s.PutFile(t.Context(), "rec/a.mp4"))
-	require.ElementsMatch(t, []string{"rec/gone.mp4", "rec/a.mp4"}, []string{<-sent, <-sent})
+	require.Equal(t, "rec/a.mp4", <-sent)
+	require.NoError(t, s.Wait(t.Context()))
+	require.EqualValues(t, 1, s.Stats().Lost)
+	require.EqualValues(t, 1, s.Stats().Sent)
 	require.Equal(t, "movie", read(t, s, "rec/a.mp4"))
+}
+
+// TestSpoolOutage: a remote that is down is asked seldom, and by one worker, and the log has two lines.
+func TestSpoolOutage(t *testing.T) {
+	dir := disk(t)
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		r := &remote{down: true}
+		s := spool(t, storage.SpoolConfig{Dir: dir, Remote: r, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		for i := range 500 {
+			putText(t, s, fmt.Sprintf("%d.ts", i), "x")
+		}
+		time.Sleep(time.Hour)
+		x := s.Stats()
+		require.Less(t, x.Failures, uint64(150))
+		require.Greater(t, x.Failures, uint64(50))
+		require.GreaterOrEqual(t, s.Stats().Oldest, time.Hour)
+		r.set(false)
+		begin := time.Now()
+		require.NoError(t, s.Wait(t.Context()))
+		require.LessOrEqual(t, time.Since(begin), 2*time.Minute)
+		require.Len(t, r.arrived(), 500)
+		require.Equal(t, 2, strings.Count(log.String(), "\n"), log.String())
+	})
+}
+
+// TestSpoolBusy: a playlist that is put faster than its segments are sent is sent all the same.
+func TestSpoolBusy(t *testing.T) {
+	dir := disk(t)
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{delay: 3 * time.Second}
+		s := spool(t, storage.SpoolConfig{Dir: dir, Remote: r})
+		for i := range 100 {
+			putText(t, s, fmt.Sprintf("%d.ts", i), "x")
+			putText(t, s, "a.m3u8", fmt.Sprint(i))
+			time.Sleep(time.Second)
+		}
+		lists := 0
+		for _, x := range r.arrived() {
+			if x == "put a.m3u8" {
+				lists++
+			}
+		}
+		require.Greater(t, lists, 10)
+		require.NoError(t, s.Wait(t.Context()))
+		require.Equal(t, "99", read(t, r, "a.m3u8"))
+	})
+}
+
+// TestSpoolNever: a file that the remote will never take holds nothing up, nor does one that it does not
+// take for now.
+func TestSpoolNever(t *testing.T) {
+	dir := disk(t)
+	synctest.Test(t, func(t *testing.T) {
+		r := &remote{bad: map[string]error{"put bad": fs.ErrInvalid, "put later": fs.ErrPermission}}
+		s := spool(t, storage.SpoolConfig{Dir: dir, Remote: r})
+		for _, name := range []string{"bad", "later", "a", "b", "c"} {
+			putText(t, s, name, name)
+		}
+		time.Sleep(10 * time.Second)
+		require.ElementsMatch(t, []string{"put a", "put b", "put c"}, r.arrived())
+		x := s.Stats()
+		require.EqualValues(t, 1, x.Lost)
+		require.Equal(t, 1, x.Waiting)
+		r.mu.Lock()
+		r.bad = nil
+		r.mu.Unlock()
+		require.NoError(t, s.Wait(t.Context()))
+		require.Equal(t, "later", read(t, r, "later"))
+	})
 }

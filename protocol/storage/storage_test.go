@@ -10,7 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -18,7 +20,10 @@ import (
 	"github.com/srsgo/srs/protocol/storage"
 	"github.com/srsgo/srs/protocol/storage/storagetest"
 	"github.com/srsgo/srs/stream"
+	"github.com/srsgo/srs/stream/streamtest"
 )
+
+func TestMain(m *testing.M) { streamtest.Main(m) }
 
 var key = stream.Key{Vhost: "v.test", App: "live/sub", Name: "av"}
 
@@ -109,6 +114,70 @@ func TestOutside(t *testing.T) {
 	require.FileExists(t, secret)
 }
 
+// TestLinksStay: a directory that somebody linked is used, and the link does not go with the last file.
+func TestLinksStay(t *testing.T) {
+	d := disk(t)
+	require.NoError(t, os.Mkdir(filepath.Join(d.Dir(), "real"), 0o755))
+	require.NoError(t, os.Symlink("real", filepath.Join(d.Dir(), "live")))
+	require.NoError(t, d.Put(t.Context(), "live/a", strings.NewReader("x"), 1))
+	require.Equal(t, "x", read(t, d, "real/a"))
+	require.NoError(t, d.Remove(t.Context(), "live/a"))
+	require.NoError(t, d.Remove(t.Context(), "real"), "a directory is no file")
+	_, err := os.Stat(filepath.Join(d.Dir(), "live"))
+	require.NoError(t, err)
+}
+
+// TestLeftovers: what Put had begun when a process was killed is neither shown nor in the way, and goes.
+func TestLeftovers(t *testing.T) {
+	d := disk(t)
+	reader, writer := io.Pipe()
+	done := make(chan error)
+	go func() { done <- d.Put(t.Context(), "live/a", reader, -1) }()
+	_, err := writer.Write([]byte("x"))
+	require.NoError(t, err)
+	found, err := filepath.Glob(filepath.Join(d.Dir(), "live", "*"))
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	left := filepath.Join(d.Dir(), "live", "left"+filepath.Ext(strings.TrimSuffix(found[0], ".tmp"))+".tmp")
+	require.NoError(t, os.WriteFile(left, nil, 0o644))
+	require.NoError(t, os.Chtimes(left, time.Time{}, time.Now().Add(-2*time.Hour)))
+	for range d.List(t.Context(), "") {
+		t.Error("what is being put is shown")
+	}
+	drafts, err := d.Drafts(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, drafts)
+	require.NoFileExists(t, left)
+	require.NoError(t, writer.Close())
+	require.NoError(t, <-done)
+	require.Equal(t, "x", read(t, d, "live/a"))
+}
+
+// TestLongNames: the longest element that CheckName lets pass can be put, and be a draft.
+func TestLongNames(t *testing.T) {
+	d := disk(t)
+	name := strings.Repeat("n", 251)
+	require.NoError(t, d.Put(t.Context(), name, strings.NewReader("x"), 1))
+	f, err := d.Create(name)
+	require.NoError(t, err)
+	require.NoError(t, f.Commit(true))
+	require.ErrorIs(t, storage.CheckName(name+"n"), fs.ErrInvalid)
+	require.ErrorIs(t, storage.CheckName("a.tmp/b"), fs.ErrInvalid)
+}
+
+// TestReason: what the system says is known through all that is said of it, with the file's name.
+func TestReason(t *testing.T) {
+	d := disk(t)
+	full := iotest.ErrReader(&fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC})
+	err := d.Put(t.Context(), "live/a.ts", full, -1)
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	require.ErrorContains(t, err, filepath.Join(d.Dir(), "live", "a.ts"))
+	require.NoDirExists(t, filepath.Join(d.Dir(), "live"))
+	s := spool(t, storage.SpoolConfig{Dir: d, Remote: storage.NewMemory()})
+	require.ErrorIs(t, s.Put(t.Context(), "live/a.ts", full, -1), syscall.ENOSPC)
+	require.Zero(t, s.Stats().WaitingBytes)
+}
+
 // TestEmptyDirectories: a directory goes with its last file, the root stays.
 func TestEmptyDirectories(t *testing.T) {
 	d := disk(t)
@@ -137,7 +206,7 @@ func TestEmptyDirectories(t *testing.T) {
 func TestFailedPut(t *testing.T) {
 	d := disk(t)
 	require.NoError(t, d.Put(t.Context(), "a", strings.NewReader("old"), 3))
-	broken := io.MultiReader(strings.NewReader("new"), iotestErr{})
+	broken := io.MultiReader(strings.NewReader("new"), iotest.ErrReader(errors.New("broken")))
 	require.ErrorContains(t, d.Put(t.Context(), "a", broken, -1), "broken")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -147,10 +216,6 @@ func TestFailedPut(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
 }
-
-type iotestErr struct{}
-
-func (iotestErr) Read([]byte) (int, error) { return 0, errors.New("broken") }
 
 func TestDraft(t *testing.T) {
 	d := disk(t)

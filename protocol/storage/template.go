@@ -53,7 +53,7 @@ func (v *Vars) value(name string) (string, bool) {
 func Expand(template string, v Vars) (string, error) {
 	for _, peers := range []string{v.Key.Vhost, v.Key.App, v.Key.Name} {
 		if peers != "" && (peers == "." || !fs.ValidPath(peers)) {
-			return "", fmt.Errorf("storage: expand %s: %w name %.300q: not a path below the root", template, fs.ErrInvalid, peers)
+			return "", fmt.Errorf("storage: expand %s: %.300q is not a path below the root: %w", template, peers, fs.ErrInvalid)
 		}
 	}
 	var b strings.Builder
@@ -69,11 +69,11 @@ func Expand(template string, v Vars) (string, error) {
 	name := b.String()
 	// Cleaning must not take elements away: neither a template's, nor what it makes of a name.
 	if strings.Contains("/"+name+"/", "/../") || strings.HasPrefix(name, "/") {
-		return "", fmt.Errorf("storage: expand %s: %w name %.300q: not a path below the root", template, fs.ErrInvalid, name)
+		return "", fmt.Errorf("storage: expand %s: %.300q is not a path below the root: %w", template, name, fs.ErrInvalid)
 	}
 	name = path.Clean(name)
 	if err := CheckName(name); err != nil {
-		return "", fmt.Errorf("storage: expand %s: %w", template, err)
+		return "", fmt.Errorf("%w, of the template %s", err, template)
 	}
 	return name, nil
 }
