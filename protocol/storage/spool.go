@@ -54,6 +54,9 @@ type SpoolStats struct {
 //
 // What fails is tried again after 1 s, and after up to 60 s later on; while Remote is down, with one
 // file at a time. A file that Remote can never take (fs.ErrInvalid) is given up.
+//
+// What waits outlives the process, also one that is killed. When the machine fails, files of the last
+// seconds may be lost: they are not forced onto the disk.
 type Spool struct {
 	cfg    SpoolConfig
 	ctx    context.Context
@@ -130,6 +133,9 @@ func (s *Spool) Put(ctx context.Context, name string, r io.Reader, size int64) e
 // PutFile has a file of SpoolConfig.Files sent under its name. It must stay there until it has been;
 // one that is gone by then is passed over.
 func (s *Spool) PutFile(ctx context.Context, name string) error {
+	if s.cfg.Files == nil {
+		return fmt.Errorf("storage: spool %s: there is no directory of files", name)
+	}
 	return s.enter(ctx, &job{kind: fileJob, name: name}, bytes.NewReader(nil), 0)
 }
 
@@ -183,12 +189,12 @@ func (s *Spool) keep(ctx context.Context, j *job, r io.Reader, size int64) (old 
 	return s.add(j), nil
 }
 
-// Open reads a file of the remote.
+// Open reads a file of the remote, where what waits is not yet.
 func (s *Spool) Open(ctx context.Context, name string) (File, error) {
 	return s.cfg.Remote.Open(ctx, name)
 }
 
-// List ranges over the files of the remote.
+// List ranges over the files of the remote, without what waits.
 func (s *Spool) List(ctx context.Context, prefix string) iter.Seq2[Info, error] {
 	return s.cfg.Remote.List(ctx, prefix)
 }

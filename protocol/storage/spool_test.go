@@ -203,6 +203,28 @@ func TestSpoolFiles(t *testing.T) {
 	require.Equal(t, "movie", read(t, s, "rec/a.mp4"))
 }
 
+// BenchmarkPut: what a segment of 2 s at 600 kb/s costs until it is kept; of the spool, until it is sent.
+func BenchmarkPut(b *testing.B) {
+	segment := make([]byte, 150_000)
+	d, err := storage.NewDisk(b.TempDir())
+	require.NoError(b, err)
+	dir, err := storage.NewDisk(b.TempDir())
+	require.NoError(b, err)
+	s, err := storage.NewSpool(storage.SpoolConfig{Dir: dir, Remote: storage.NewMemory()})
+	require.NoError(b, err)
+	for name, to := range map[string]storage.Storage{"disk": d, "spool": s} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(segment)))
+			for i := 0; b.Loop(); i++ {
+				require.NoError(b, to.Put(b.Context(), fmt.Sprintf("live/%d.ts", i%16), bytes.NewReader(segment), int64(len(segment))))
+			}
+			require.NoError(b, s.Wait(b.Context()))
+		})
+	}
+	require.NoError(b, errors.Join(s.Close(), d.Close(), dir.Close()))
+}
+
 // TestSpoolOutage: a remote that is down is asked seldom, and by one worker, and the log has two lines.
 func TestSpoolOutage(t *testing.T) {
 	dir := disk(t)

@@ -1,6 +1,7 @@
 // Package storage keeps the files that a server makes of streams: recordings, segments,
-// playlists. A [Storage] is a place for whole files under slash-separated names; Disk and Memory
-// are here, S3 is package dvr/s3.
+// playlists. A [Storage] is a place for whole files under slash-separated names: a [Disk], [Memory], a
+// bucket of S3 (package dvr/s3), or a [Spool] before one that is far away. [Expand] makes names of
+// templates with variables.
 package storage
 
 import (
@@ -11,7 +12,7 @@ import (
 )
 
 // Storage is a place for files. Names are slash-separated paths without a leading slash, as
-// fs.ValidPath wants them; others give an error that wraps [fs.ErrInvalid]. Methods are safe for
+// [CheckName] wants them; others give an error that wraps [fs.ErrInvalid]. Methods are safe for
 // use by several goroutines.
 type Storage interface {
 	// Put stores what r gives under a name, in place of what was there. Readers see the old file
