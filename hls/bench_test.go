@@ -17,7 +17,7 @@ import (
 func BenchmarkPacket(b *testing.B) {
 	r := newRig(b, one(plain(2*time.Second, 10*time.Second)))
 	defer r.stop(b)
-	c, err := newChannel(r.module, live, (plain(2*time.Second, 10*time.Second)).defaults(), 0)
+	c, err := newChannel(r.module, live, (plain(2*time.Second, 10*time.Second)).defaults(), 0, 0)
 	require.NoError(b, err)
 	k := newCutter(c)
 	packets := pull(encoder{clip: streamtest.H264AAC(), gop: time.Second, until: time.Minute}.source())

@@ -32,8 +32,10 @@ type channel struct {
 	session *stream.Session
 	live    bool
 	over    bool // disposed
+	clash   bool // a name was taken: that was logged
 	timer   *time.Timer
 	next    int   // number of the next segment
+	disc    int   // discontinuities before the first segment
 	target  int   // target duration of all lists, in seconds; 0 before the first segment
 	clock   clock // of EXT-X-PROGRAM-DATE-TIME
 	shift   int   // what makes a number of ours of a part's
@@ -58,12 +60,13 @@ func (k *clock) at(dts time.Duration, wall time.Time, anew bool) time.Time {
 	return t
 }
 
-func newChannel(m *Module, key stream.Key, cfg Vhost, next int) (*channel, error) {
+// newChannel makes a channel whose segments count from next, and discontinuities from disc.
+func newChannel(m *Module, key stream.Key, cfg Vhost, next, disc int) (*channel, error) {
 	main, err := cfg.playlistName(key)
 	if err != nil {
 		return nil, err
 	}
-	c := &channel{m: m, key: key, cfg: cfg, main: main, next: next}
+	c := &channel{m: m, key: key, cfg: cfg, main: main, next: next, disc: disc}
 	name, rank := cfg.group(key.Name)
 	if c.rank = rank; rank >= 0 {
 		c.group = stream.Key{Vhost: key.Vhost, App: key.App, Name: name}

@@ -39,6 +39,7 @@ type cutter struct {
 
 	began  bool // a segment has been opened
 	open   bool
+	key    bool // the segment begins with a key frame, or there are no pictures
 	broken bool // the segment does not continue the one before
 	jump   bool // the next one will not
 	start  time.Duration
@@ -97,6 +98,10 @@ func (k *cutter) write(p *stream.Packet) {
 	}
 	if !k.open {
 		k.begin(p)
+		k.key = k.video < 0
+	}
+	if video && k.frames == 0 {
+		k.key = p.Flags&(stream.KeyFrame|stream.Recovery) != 0
 	}
 	k.buf = k.mux.AppendPacket(k.buf, p)
 	k.end_ = max(k.end_, p.DTS)
@@ -279,7 +284,8 @@ func (c *channel) addTS(k *cutter, d time.Duration) error {
 	if err != nil {
 		return err
 	}
-	s := &seg{seq: seq, name: name, uri: c.cfg.uri(k.l.name, name), dts: k.start, duration: d, at: k.at, discontinuity: k.broken, list: k.l}
+	s := &seg{seq: seq, name: name, uri: c.cfg.uri(k.l.name, name), dts: k.start, duration: d, at: k.at, discontinuity: k.broken,
+		independent: k.key, list: k.l}
 	body := make([]byte, len(k.buf), len(k.buf)+16)
 	copy(body, k.buf)
 	if c.keys != nil {

@@ -43,6 +43,7 @@ type seg struct {
 	at            time.Time // of its first frame
 	discontinuity bool
 	gap           bool // there is nothing to fetch
+	independent   bool // it begins with a key frame
 	key           *key
 	init          *initFile
 	parts         []*part
@@ -74,7 +75,7 @@ type initFile struct {
 }
 
 func newList(c *channel, label, name string) *list {
-	return &list{c: c, label: label, name: name, fresh: true}
+	return &list{c: c, label: label, name: name, fresh: true, base: c.disc, disc: c.disc}
 }
 
 // rate measures a track: bits and frames a second.
@@ -127,7 +128,8 @@ func (l *list) add(s *seg) {
 	c.next = max(c.next, s.seq+1)
 	if !s.gap {
 		l.rate.add(s.size, s.duration)
-		if !c.m.reg.add(c.key.Vhost, s.name, s) {
+		if !c.m.reg.add(c.key.Vhost, s.name, s) && !c.clash {
+			c.clash = true
 			c.m.logger().Warn("two files have one name", "stream", c.key, "name", s.name)
 		}
 	}
@@ -217,6 +219,21 @@ func (l *list) forget(s *seg) {
 			c.m.reg.remove(c.key.Vhost, k.name, k)
 		}
 	}
+}
+
+// discontinuities gives how many there are up to the end. The caller holds mu.
+func (c *channel) discontinuities() (n int) {
+	n = c.disc
+	for _, l := range c.lists {
+		k := l.disc
+		for _, s := range l.segments[l.first:] {
+			if s.discontinuity {
+				k++
+			}
+		}
+		n = max(n, k)
+	}
+	return n
 }
 
 // memory gives the bytes that are held.

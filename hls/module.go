@@ -37,6 +37,7 @@ type Module struct {
 	reg     registry
 	held    atomic.Int64 // requests that wait
 	seed    maphash.Seed
+	zips    sync.Pool // *gzip.Writer
 
 	mu       sync.Mutex
 	channels map[stream.Key]*channel
@@ -151,18 +152,18 @@ func (m *Module) channel(key stream.Key, cfg Vhost) (*channel, error) {
 	m.mu.Lock()
 	old := m.channels[key]
 	m.mu.Unlock()
-	next := 0
+	next, disc := 0, 0
 	if old != nil {
 		old.mu.Lock()
 		same := old.cfg.same(cfg) && !old.over
-		next = old.next
+		next, disc = old.next, old.discontinuities()+1
 		old.mu.Unlock()
 		if same {
 			return old, nil
 		}
 		m.drop(key)
 	}
-	c, err := newChannel(m, key, cfg, next)
+	c, err := newChannel(m, key, cfg, next, disc)
 	if err != nil {
 		return nil, err
 	}

@@ -122,7 +122,7 @@ func (l *list) take(p *cmaf.Part) (whole []*seg, err error) {
 // start opens a segment with its first part.
 func (l *list) start(p *cmaf.Part, seq int) *seg {
 	c := l.c
-	s := &seg{list: l, seq: seq, dts: p.Start, init: l.init, opened: time.Now(), file: segment.New(typeM4S)}
+	s := &seg{list: l, seq: seq, dts: p.Start, init: l.init, independent: p.Independent, opened: time.Now(), file: segment.New(typeM4S)}
 	s.discontinuity = p.Discontinuity || l.fresh && len(l.segments) > 0
 	l.fresh = false
 	s.at = c.clock.at(p.Start, p.NTP, s.discontinuity)

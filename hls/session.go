@@ -16,8 +16,9 @@ const maxCtx = 64 // bytes of a viewer's own hls_ctx
 
 // session gives the viewer's session, and admits a new viewer under an id of ours or what hls_ctx says.
 // known tells that there was one with that hls_ctx. If the viewer is refused that is answered, and ok
-// false. keys are what the viewer may have begun with; a new one begins with the first.
-func (x *exchange) session(c *Vhost, keys ...stream.Key) (s *stream.Session, known, ok bool) {
+// false. keys are what the viewer may have begun with; a new one begins with the first. With anonymous,
+// one without hls_ctx is known by address and query.
+func (x *exchange) session(c *Vhost, anonymous bool, keys ...stream.Key) (s *stream.Session, known, ok bool) {
 	if x.ctx != "" {
 		for _, k := range keys {
 			if s, found := x.m.viewers.Touch(x.ctx, k); found {
@@ -27,9 +28,10 @@ func (x *exchange) session(c *Vhost, keys ...stream.Key) (s *stream.Session, kno
 	}
 	id := x.ctx
 	switch {
-	case c.NoCtx:
+	case validCtx(id) && !c.NoCtx:
+	case anonymous || c.NoCtx:
 		id = x.identity(keys[0])
-	case !validCtx(id):
+	default:
 		id = stream.NewID()
 	}
 	s, err := x.m.viewers.Begin(x.r.Context(), id, x.request(keys[0], id), 2*c.Window)

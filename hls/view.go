@@ -1,10 +1,13 @@
 package hls
 
 import (
+	"bytes"
 	"cmp"
+	"compress/gzip"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +21,7 @@ const (
 	viewWindow = iota // the playlist
 	viewSkip          // with what the player has left out (EXT-X-SKIP)
 	viewRewind        // all that can be fetched
+	viewFile          // for files: without parts, which are in memory alone
 	views
 )
 
@@ -65,7 +69,7 @@ func (l *list) media(kind int) *playlist.Media {
 	} else if l.open != nil {
 		m.Sequence = l.open.seq
 	}
-	low := c.cfg.PartDuration > 0 && kind != viewRewind
+	low := c.cfg.PartDuration > 0 && (kind == viewWindow || kind == viewSkip)
 	if c.cfg.Format == FMP4 {
 		m.Version = 7
 	}
@@ -75,15 +79,12 @@ func (l *list) media(kind int) *playlist.Media {
 	for _, s := range l.segments[first:] {
 		end += s.duration
 	}
-	for i, s := range l.segments[first:] {
+	for _, s := range l.segments[first:] {
 		x := s.entry(dated)
 		if low && end <= 3*time.Duration(c.target)*time.Second {
 			x.Parts = entries(s.parts)
 		}
 		end -= s.duration
-		if i == 0 && x.Discontinuity && disc == 0 && l.base == 0 && first == 0 {
-			x.Discontinuity = true
-		}
 		m.Segments = append(m.Segments, x)
 	}
 	if low {
@@ -149,7 +150,7 @@ func (l *list) low(m *playlist.Media, kind int) {
 }
 
 // text gives the playlist as it is stored. The caller holds channel.mu.
-func (l *list) text() []byte { return l.media(viewWindow).Append(nil, "") }
+func (l *list) text() []byte { return l.media(viewFile).Append(nil, "") }
 
 // serve answers with the playlist of a track.
 func (l *list) serve(x *exchange) {
@@ -157,7 +158,7 @@ func (l *list) serve(x *exchange) {
 		l.answer(x, "")
 		return
 	}
-	if s, _, ok := x.session(&l.c.cfg, l.c.keysOf()...); ok {
+	if s, _, ok := x.session(&l.c.cfg, true, l.c.keysOf()...); ok {
 		l.answerTo(x, s)
 	}
 }
@@ -216,17 +217,42 @@ func (l *list) answer(x *exchange, query string) (sent int) {
 	return x.text(v.media.Append(make([]byte, 0, v.size+len(v.media.Segments)*len(query)), query))
 }
 
+// minGzip is from which size on a viewer's own playlist is compressed: what fits one packet is not worth
+// it.
+const minGzip = 1400
+
 // text answers with a playlist that is one viewer's.
 func (x *exchange) text(body []byte) (sent int) {
 	h := x.w.Header()
 	h.Set("Content-Type", typePlaylist)
 	h.Set("Cache-Control", "no-cache")
+	if len(body) >= minGzip {
+		h.Set("Vary", "Accept-Encoding")
+		if strings.Contains(x.r.Header.Get("Accept-Encoding"), "gzip") {
+			h.Set("Content-Encoding", "gzip")
+			body = x.m.compress(body)
+		}
+	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	if x.r.Method == http.MethodHead {
 		return 0
 	}
 	n, _ := x.w.Write(body)
 	return n
+}
+
+// compress compresses a text with a writer that is used again: each has 800 KB.
+func (m *Module) compress(b []byte) []byte {
+	out := bytes.NewBuffer(make([]byte, 0, len(b)/2))
+	z, _ := m.zips.Get().(*gzip.Writer)
+	if z == nil {
+		z, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is one
+	}
+	z.Reset(out)
+	_, _ = z.Write(b) // a Buffer takes all
+	_ = z.Close()
+	m.zips.Put(z)
+	return out.Bytes()
 }
 
 // serve answers at the path of a stream or group.
@@ -249,7 +275,7 @@ func (f *front) serve(x *exchange) {
 		}
 		return
 	}
-	s, known, ok := x.session(&lead.cfg, f.key)
+	s, known, ok := x.session(&lead.cfg, false, f.key)
 	switch {
 	case !ok:
 	case single && (known || lead.cfg.NoCtx):
@@ -301,6 +327,9 @@ func (c *channel) describe(m *playlist.Master, group, query string) {
 	var sound []*list
 	var pictures []*list
 	for _, l := range c.lists {
+		for _, s := range l.segments[l.first:] {
+			m.IndependentSegments = m.IndependentSegments && (s.independent || s.gap)
+		}
 		switch {
 		case len(l.segments) == 0:
 		case c.cfg.Format == TS || l.info != nil && l.info.Kind() == stream.KindVideo:
