@@ -80,8 +80,8 @@ type RenditionReport struct {
 // title is what SRS writes for every segment.
 const title = " no desc"
 
-// Append appends the playlist. query, without a question mark, is added to the URIs of segments, of
-// parts and of rendition reports.
+// Append appends the playlist. query, without a question mark, is added to the URIs of segments and their
+// maps, of parts and of rendition reports.
 func (m *Media) Append(dst []byte, query string) []byte {
 	segments := m.Segments
 	skipped := 0
@@ -182,7 +182,7 @@ func (m *Media) appendTail(dst []byte, list *lister) []byte {
 			dst = append(dst, "#EXT-X-DISCONTINUITY\n"...)
 		}
 		if x.Map != nil {
-			dst = append(append(append(dst, `#EXT-X-MAP:URI="`...), s.Map.URI...), "\"\n"...)
+			dst = append(list.appendURI(append(dst, `#EXT-X-MAP:URI="`...), s.Map.URI), "\"\n"...)
 		}
 		if !s.ProgramDateTime.IsZero() {
 			dst = append(append(append(dst, "#EXT-X-PROGRAM-DATE-TIME:"...), s.ProgramDateTime.Format(m3u8.DATETIME)...), '\n')
@@ -243,7 +243,7 @@ func (l *lister) segment(s *Segment) *m3u8.MediaSegment {
 		}
 	}
 	if newMap {
-		x.Map = &m3u8.Map{URI: s.Map.URI, Limit: s.Map.Length, Offset: s.Map.Offset}
+		x.Map = &m3u8.Map{URI: string(l.appendURI(nil, s.Map.URI)), Limit: s.Map.Length, Offset: s.Map.Offset}
 	}
 	var own []byte
 	if s.Gap {
