@@ -1,9 +1,11 @@
 package hls
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/srsgo/srs/protocol"
 	"github.com/srsgo/srs/stream"
 	"github.com/srsgo/srs/stream/streamtest"
 )
@@ -174,5 +177,71 @@ func TestConditional(t *testing.T) {
 		require.Equal(t, http.StatusOK, w.Code)
 		require.Zero(t, w.Body.Len())
 		require.Equal(t, 1, r.module.Viewers())
+	})
+}
+
+// A vhost that the URL names is in what the playlists name.
+func TestVhost(t *testing.T) {
+	for _, format := range []Format{TS, FMP4} {
+		cfg := one(Vhost{Fragment: 2 * time.Second, Window: 10 * time.Second, Format: format})
+		synctest.Test(t, func(t *testing.T) {
+			r := &rig{module: New(cfg)}
+			r.Server = protocol.NewServer(protocol.Config{Vhosts: protocol.VhostSet{stream.DefaultVhost: true, "other.test": true}}, r.module)
+			require.NoError(t, r.Start(context.Background()))
+			r.handler = r.Handler("http")
+			defer r.stop(t)
+			k := live
+			k.Vhost = "other.test"
+			r.publish(t, k, streamtest.H264AAC().Loop(2))
+			require.Equal(t, http.StatusNotFound, r.get(t, "/live/av.m3u8").Code)
+			list := r.body(t, "/live/av.m3u8?vhost=other.test")
+			n := 0
+			var walk func(text string)
+			walk = func(text string) {
+				all := uris(text)
+				for _, m := range regexp.MustCompile(`URI="([^"]*)"`).FindAllStringSubmatch(text, -1) {
+					all = append(all, m[1])
+				}
+				for _, uri := range all {
+					if !strings.HasPrefix(uri, "/") {
+						uri = "/live/" + uri
+					}
+					if text := r.body(t, uri); strings.Contains(uri, ".m3u8") {
+						walk(text)
+					} else {
+						n++
+					}
+				}
+			}
+			walk(list)
+			require.GreaterOrEqual(t, n, 4)
+		})
+	}
+}
+
+// Who asks for a track's playlist without the master's hls_ctx is one viewer, not one for each request.
+func TestTrackAlone(t *testing.T) {
+	bubble(t, one(low()), func(t *testing.T, r *rig) {
+		r.publish(t, live, streamtest.H264AAC().Loop(2))
+		for range 5 {
+			r.body(t, "/live/av.v1.m3u8")
+		}
+		require.Equal(t, 1, r.module.Viewers())
+	})
+	v := low()
+	v.NoCtx = false
+	bubble(t, one(v), func(t *testing.T, r *rig) {
+		r.publish(t, live, streamtest.H264AAC().Loop(2))
+		for range 5 {
+			r.body(t, "/live/av.v1.m3u8")
+		}
+		require.Equal(t, 1, r.module.Viewers())
+		w := r.get(t, "/live/av.v1.m3u8", "Accept-Encoding", "gzip")
+		require.Equal(t, "gzip", w.Header().Get("Content-Encoding"))
+		z, err := gzip.NewReader(w.Body)
+		require.NoError(t, err)
+		b, err := io.ReadAll(z)
+		require.NoError(t, err)
+		require.Equal(t, r.body(t, "/live/av.v1.m3u8"), string(b))
 	})
 }
