@@ -164,31 +164,18 @@ func (b *Bucket) Put(ctx context.Context, name string, r io.Reader, size int64) 
 	return b.explain("put", name, err)
 }
 
-// Open reads a file; what is read is asked for as it is needed. The end of ctx ends that too. Of a file
-// that is replaced meanwhile the rest is an error.
+// Open reads a file: in one request from its start to its end, in others after Seek. The end of ctx ends
+// them too.
 func (b *Bucket) Open(ctx context.Context, name string) (storage.File, error) {
 	if err := storage.CheckName(name); err != nil {
 		return nil, fmt.Errorf("s3: open: %w", err)
 	}
-	o, err := b.client.GetObject(ctx, b.name, b.prefix+name, minio.GetObjectOptions{})
+	o, err := b.open(ctx, name)
 	if err != nil {
-		return nil, b.explain("open", name, err)
+		return nil, err
 	}
-	stat, err := o.Stat()
-	if err != nil {
-		_ = o.Close()
-		return nil, b.explain("open", name, err)
-	}
-	return object{o, storage.Info{Name: name, Size: stat.Size, Modified: stat.LastModified}}, nil
+	return o, nil
 }
-
-type object struct {
-	*minio.Object
-	info storage.Info
-}
-
-// Info describes the file as it was when it was opened.
-func (o object) Info() storage.Info { return o.info }
 
 // Remove deletes a file.
 func (b *Bucket) Remove(ctx context.Context, name string) error {
