@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -283,4 +284,49 @@ func TestCrowd(t *testing.T) {
 		require.Zero(t, r.module.held.Load())
 		stop()
 	})
+}
+
+// The date of a segment is that of the one before and its length.
+func TestDates(t *testing.T) {
+	v := plain(2*time.Second, time.Minute)
+	v.Format = FMP4
+	bubble(t, one(v), func(t *testing.T, r *rig) {
+		r.publish(t, live, encoder{clip: streamtest.H264AAC(), gop: time.Second, until: 30 * time.Second}.source())
+		for _, list := range []string{"/live/av.v1.m3u8", "/live/av.a1.m3u8"} {
+			text := r.body(t, list)
+			all, _ := lengths(t, text)
+			var last time.Time
+			for i, date := range tag(text, "EXT-X-PROGRAM-DATE-TIME") {
+				at, err := time.Parse(time.RFC3339Nano, date)
+				require.NoError(t, err)
+				if i > 0 {
+					require.WithinDuration(t, last.Add(time.Duration(all[i-1]*float64(time.Second))), at, 2*time.Millisecond, text)
+				}
+				last = at
+			}
+			require.False(t, last.IsZero())
+		}
+	})
+}
+
+// What is stored of a low-latency stream names only what is stored.
+func TestLowLatencyFiles(t *testing.T) {
+	dir := t.TempDir()
+	v := low()
+	v.Dir, v.Dispose, v.EndList = dir, -1, true
+	bubble(t, one(v), func(t *testing.T, r *rig) {
+		r.publish(t, live, streamtest.H264AAC().Loop(5))
+	})
+	for _, name := range []string{"live/av.v1.m3u8", "live/av.a1.m3u8"} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.NotContains(t, string(b), "PART")
+		require.Contains(t, string(b), "#EXT-X-ENDLIST")
+		for _, uri := range uris(string(b)) {
+			require.FileExists(t, filepath.Join(dir, "live", uri))
+		}
+	}
+	if _, err := exec.LookPath("ffmpeg"); err == nil {
+		require.Empty(t, decode(t, "-allowed_extensions", "ALL", "-i", filepath.Join(dir, "live/av.m3u8")))
+	}
 }

@@ -32,42 +32,47 @@ func lengths(t testing.TB, text string) (out []float64, sum float64) {
 	return out, sum
 }
 
-// What goes wrong with live streams: durations stay true, and marks stand where content does not continue.
-func TestTrouble(t *testing.T) {
+// trouble is what goes wrong with live streams.
+type trouble struct {
+	name  string
+	src   stream.Source
+	sum   float64 // seconds
+	marks int     // of discontinuity
+	most  float64 // the longest segment
+	// lost is what tracks in playlists of their own lose: up to the next key frame where tracks change, and
+	// the end of a segment of which there is no more.
+	lost float64
+}
+
+func troubles() []trouble {
 	clip := streamtest.H264AAC()
 	all := clip.Tracks()
 	pictures := &stream.Tracks{List: []stream.Track{all.List[all.First(stream.KindVideo)]}, Meta: all.Meta}
-	for _, x := range []struct {
-		name  string
-		src   stream.Source
-		sum   float64
-		marks int
-		most  float64 // the longest segment
-	}{
-		{"smooth", encoder{clip: clip, gop: time.Second, until: 20 * time.Second}.source(), 20, 0, 2.1},
-		{"another resolution", streamtest.H264Resize().Source(), 4, 1, 2.1},
+	return []trouble{
+		{"smooth", encoder{clip: clip, gop: time.Second, until: 20 * time.Second}.source(), 20, 0, 2.1, 0},
+		{"another resolution", streamtest.H264Resize().Source(), 4, 1, 2.1, 0},
 		// Time is repaired before it comes here; the mark tells that something is missing.
 		{"jump of a minute", encoder{clip: clip, gop: time.Second, until: 20 * time.Second, drop: func(p *stream.Packet) bool {
 			if p.DTS > 10*time.Second {
 				p.DTS, p.PTS = p.DTS+time.Minute, p.PTS+time.Minute
 			}
 			return false
-		}}.source(), 20, 1, 2.1},
+		}}.source(), 20, 1, 2.1, 0},
 		{"jump back", encoder{clip: clip, gop: time.Second, until: 20 * time.Second, drop: func(p *stream.Packet) bool {
 			if p.DTS > 10*time.Second {
 				p.DTS, p.PTS = p.DTS-9*time.Second, p.PTS-9*time.Second
 			}
 			return false
-		}}.source(), 20, 1, 2.1},
+		}}.source(), 20, 1, 2.1, 0},
 		{"no key frame for 30 s", encoder{clip: clip, gop: time.Second, until: 60 * time.Second, drop: func(p *stream.Packet) bool {
 			if p.DTS > 10*time.Second && p.DTS < 40*time.Second {
 				p.Flags &^= stream.KeyFrame
 			}
 			return false
-		}}.source(), 60, 0, 4.3},
+		}}.source(), 60, 0, 4.3, 0},
 		{"sound is silent", encoder{clip: clip, gop: time.Second, until: 20 * time.Second, drop: func(p *stream.Packet) bool {
 			return p.Kind() == stream.KindAudio && p.DTS > 5*time.Second && p.DTS < 15*time.Second
-		}}.source(), 20, 0, 2.1},
+		}}.source(), 20, 0, 2.1, 0},
 		{"sound comes late", encoder{clip: clip, gop: time.Second, until: 20 * time.Second, drop: func(p *stream.Packet) bool {
 			if p.DTS >= 7300*time.Millisecond {
 				return false
@@ -77,24 +82,35 @@ func TestTrouble(t *testing.T) {
 			}
 			p.Tracks, p.Track = pictures, 0
 			return false
-		}}.source(), 20, 1, 2.1},
+		}}.source(), 20, 1, 2.1, 0.7},
 		{"pictures end", encoder{clip: clip, gop: time.Second, until: 30 * time.Second, drop: func(p *stream.Packet) bool {
 			return p.Kind() == stream.KindVideo && p.DTS > 10*time.Second
-		}}.source(), 30, 0, 4.3},
-		{"key frames far apart", encoder{clip: clip, gop: 3 * time.Second, until: 30 * time.Second}.source(), 30, 0, 3.1},
-		{"key frames 20 ms apart", encoder{clip: clip, gop: 40 * time.Millisecond, until: 10 * time.Second}.source(), 10, 0, 2.1},
-	} {
+		}}.source(), 30, 0, 4.3, 2},
+		{"key frames far apart", encoder{clip: clip, gop: 3 * time.Second, until: 30 * time.Second}.source(), 30, 0, 3.1, 0},
+		{"key frames 20 ms apart", encoder{clip: clip, gop: 40 * time.Millisecond, until: 10 * time.Second}.source(), 10, 0, 2.1, 0},
+	}
+}
+
+// burst publishes all at once: a jump of time is to be no pause.
+func (r *rig) burst(t testing.TB, src stream.Source) {
+	t.Helper()
+	pub := r.begin(t, live)
+	for i, p := range pull(src) {
+		require.NoError(t, pub.WritePacket(p))
+		if i == 0 {
+			synctest.Wait() // the module begins to read
+		}
+	}
+	require.NoError(t, pub.Close(nil))
+	synctest.Wait()
+}
+
+// Durations stay true, and marks stand where content does not continue.
+func TestTrouble(t *testing.T) {
+	for _, x := range troubles() {
 		t.Run(x.name, func(t *testing.T) {
 			bubble(t, one(plain(2*time.Second, 100*time.Second)), func(t *testing.T, r *rig) {
-				pub := r.begin(t, live)
-				for i, p := range pull(x.src) { // at once: a jump of time is to be no pause
-					require.NoError(t, pub.WritePacket(p))
-					if i == 0 {
-						synctest.Wait() // the module begins to read
-					}
-				}
-				require.NoError(t, pub.Close(nil))
-				synctest.Wait()
+				r.burst(t, x.src)
 				text := r.body(t, "/live/av.m3u8")
 				all, sum := lengths(t, text)
 				require.InDelta(t, x.sum, sum, 0.2, text)
@@ -102,6 +118,34 @@ func TestTrouble(t *testing.T) {
 				for _, d := range all {
 					require.LessOrEqual(t, d, x.most, text)
 				}
+			})
+		})
+	}
+}
+
+// The playlists of all tracks have the same numbers, and end together.
+func TestTroubleTracks(t *testing.T) {
+	for _, x := range troubles() {
+		t.Run(x.name, func(t *testing.T) {
+			v := plain(2*time.Second, 100*time.Second)
+			v.Format = FMP4
+			bubble(t, one(v), func(t *testing.T, r *rig) {
+				r.burst(t, x.src)
+				ends := map[int]bool{}
+				for _, uri := range uris(r.body(t, "/live/av.m3u8")) {
+					text := r.body(t, "/live/"+uri)
+					_, sum := lengths(t, text)
+					require.InDelta(t, x.sum-x.lost/2, sum, 0.2+x.lost/2, text)
+					msn, err := strconv.Atoi(tag(text, "EXT-X-MEDIA-SEQUENCE")[0])
+					require.NoError(t, err)
+					ends[msn+len(uris(text))] = true
+					for _, u := range uris(text) {
+						if !strings.Contains(u, ".gap") {
+							r.body(t, "/live/"+u)
+						}
+					}
+				}
+				require.Len(t, ends, 1)
 			})
 		})
 	}
