@@ -222,11 +222,11 @@ func (c *channel) seal(now time.Time) {
 	c.render(now)
 }
 
-// hint has the segments that come next be asked for before they begin, where players do that, and those
-// that did not come no longer.
+// hint has the segments that come next be asked for before they begin, which players do where they count
+// and some where they read a list, and those that did not come no longer.
 func (c *channel) hint() {
 	want := map[string]bool{}
-	if p := c.line.current(); p != nil && p.each > 0 {
+	if p := c.line.current(); p != nil {
 		for _, r := range p.reps {
 			for n := c.next; n < c.next+ahead; n++ {
 				name := fmt.Sprintf("%s-%d.m4s", r.id, n)

@@ -70,33 +70,32 @@ func (m *Module) match(r *http.Request) http.Handler {
 	if !ok || len(name) > maxPath {
 		return nil
 	}
-	list := m.paths.find(name)
-	file := ""
-	if list == nil {
-		dir, base := path.Split(name)
-		if list, file = m.paths.find(strings.TrimSuffix(dir, "/")), base; list == nil {
+	dir, file := path.Split(name)
+	dir = strings.TrimSuffix(dir, "/")
+	for _, list := range [...][]*channel{m.paths.find(name), m.paths.find(dir)} {
+		if len(list) == 0 {
+			continue
+		}
+		vhost, ok := m.vhostOf(r)
+		if !ok {
 			return nil
 		}
-	}
-	vhost, ok := m.vhostOf(r)
-	if !ok {
-		return nil
-	}
-	for _, c := range list {
-		if c.key.Vhost == vhost {
-			return m.handler(c, file)
+		for _, c := range list {
+			if c.key.Vhost == vhost && (c.mpd == name || c.dir == dir) {
+				return m.handler(c, name, file)
+			}
 		}
 	}
 	return nil
 }
 
-// handler serves a file of a channel, or its manifest; nil if there is none.
-func (m *Module) handler(c *channel, file string) http.Handler {
+// handler serves the manifest of a channel, or a file; nil if there is none.
+func (m *Module) handler(c *channel, name, file string) http.Handler {
 	var serve func(w http.ResponseWriter, r *http.Request)
 	switch {
-	case file == timeName:
+	case name != c.mpd && file == timeName:
 		serve = serveTime
-	case file != "":
+	case name != c.mpd:
 		f := c.find(file)
 		if f == nil {
 			return nil

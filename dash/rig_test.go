@@ -93,6 +93,7 @@ func (r *rig) get(path string, header ...string) (*http.Response, []byte) {
 	defer cancel()
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+path, nil)
 	require.NoError(r.t, err)
+	q.Header.Set("Accept-Encoding", "identity")
 	for i := 0; i+1 < len(header); i += 2 {
 		q.Header.Set(header[i], header[i+1])
 	}
