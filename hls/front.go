@@ -10,6 +10,7 @@ import (
 // variants of a group.
 type front struct {
 	key     stream.Key // of the stream or group
+	path    string
 	own     *channel   // of that name; nil for a group without such a stream
 	members []*channel // of the group
 }
@@ -37,7 +38,7 @@ func (g *registry) front(key stream.Key, path string) *front {
 			return f
 		}
 	}
-	f := &front{key: key}
+	f := &front{key: key, path: path}
 	g.byPath[path] = append(g.byPath[path], located{key.Vhost, f})
 	return f
 }

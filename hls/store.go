@@ -261,7 +261,7 @@ func (c *channel) storePlaylists() {
 	}
 	if c.cfg.Format == FMP4 {
 		m := &playlist.Master{IndependentSegments: true}
-		c.describe(m, "", "")
+		c.describe(m, c.main, "audio", "")
 		if text := m.Append(nil); !bytes.Equal(text, c.stored) {
 			c.stored = text
 			c.store.put(fileJob(c.main, text))
