@@ -36,7 +36,7 @@ func (m *Module) match(r *http.Request) http.Handler {
 		case r.Method == http.MethodGet || r.Method == http.MethodPost:
 			m.play(w, r, d)
 		case r.Method == http.MethodHead:
-			head(w, r)
+			head(w, r, d.format.ContentType)
 		default:
 			w.Header().Set("Allow", "GET, HEAD, POST, OPTIONS")
 			say(w, http.StatusMethodNotAllowed, "Method Not Allowed")
@@ -46,11 +46,11 @@ func (m *Module) match(r *http.Request) http.Handler {
 
 // head answers HEAD at once and without a session: whether the stream is published does
 // not matter, since a GET would wait for it.
-func head(w http.ResponseWriter, r *http.Request) {
+func head(w http.ResponseWriter, r *http.Request, contentType string) {
 	if r.ProtoMajor == 1 { // net/http leaves Transfer-Encoding out
 		if conn, _, err := protocol.Hijack(w); err == nil {
 			_ = conn.SetDeadline(time.Now().Add(lastWords))
-			_, _ = conn.Write(appendHead(nil, w.Header(), r.ProtoAtLeast(1, 1)))
+			_, _ = conn.Write(appendHead(nil, w.Header(), contentType, r.ProtoAtLeast(1, 1)))
 			_ = conn.Close()
 			return
 		}
@@ -96,7 +96,7 @@ func (m *Module) admit(w http.ResponseWriter, r *http.Request, d *demand) *viewe
 		refuse(w, err)
 		return nil
 	}
-	v := &viewer{m: m, player: player, remux: d.remux, meta: d.cfg.MetaData, wait: d.cfg.MaxWait}
+	v := &viewer{m: m, player: player, remux: d.remux, format: d.format, wait: d.cfg.MaxWait}
 	s := player.Session()
 	m.host.Logger.Info("flv plays", "id", s.ID, "stream", s.Request.Key, "remote", s.Request.Remote, "param", s.Request.Param,
 		"method", r.Method, "url", s.Request.URL, "source_id", player.Stream().PublisherID())
@@ -126,13 +126,13 @@ func (m *Module) play(w http.ResponseWriter, r *http.Request, d *demand) {
 	if r.ProtoAtLeast(1, 1) {
 		v.framing = chunked
 	}
-	v.head = appendHead(nil, w.Header(), v.framing == chunked)
+	v.head = appendHead(nil, w.Header(), v.format.ContentType, v.framing == chunked)
 	v.own(conn)
 }
 
 // appendHead writes the response's head with the fields in SRS's order. h has what the
 // server and its middleware have set.
-func appendHead(b []byte, h http.Header, chunks bool) []byte {
+func appendHead(b []byte, h http.Header, contentType string, chunks bool) []byte {
 	b = append(b, "HTTP/1.1 200 OK\r\nConnection: Close\r\n"...)
 	cors := [...]string{"Allow-Origin", "Allow-Headers", "Allow-Methods", "Expose-Headers", "Allow-Credentials", "Request-Private-Network"}
 	for _, k := range cors {
@@ -216,7 +216,7 @@ func say(w http.ResponseWriter, code int, text string) {
 // that do not give connections away.
 func (v *viewer) serveInPlace(w http.ResponseWriter, r *http.Request) {
 	out := &responseWriter{v: v, w: w, rc: http.NewResponseController(w)}
-	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Type", v.format.ContentType)
 	stop := context.AfterFunc(r.Context(), v.left)
 	err := errPanic
 	defer func() {

@@ -31,6 +31,9 @@ type Config struct {
 	MaxWait time.Duration
 	// MetaData are fields added to onMetaData for players (server, server_version).
 	MetaData []stream.Field
+	// Formats are forms other than FLV, by the extension of their mounts: .ts, … They are what
+	// package protocol/remux has, or an application's own.
+	Formats map[string]Format
 	// NoWebSocket answers WebSocket handshakes with 404.
 	NoWebSocket bool
 	// Ingest takes streams that come as POST requests.
@@ -44,8 +47,12 @@ type Remux struct {
 	// Enabled: without it nothing is served.
 	Enabled bool
 	// Mount is the template of paths; empty: [DefaultMount]. A mount whose extension is
-	// not .flv is not this module's.
+	// neither .flv nor one of Config.Formats is not this module's.
 	Mount string
+	// Mounts are further ones.
+	Mounts []string
+	// FastCache is how much of the past a viewer of sound alone is sent at once (.aac, .mp3).
+	FastCache time.Duration
 	// NoAudio and NoVideo leave a kind out of the header (has_audio, has_video off).
 	// They count where NoGuess is set; both together mean neither.
 	NoAudio, NoVideo bool
@@ -64,9 +71,10 @@ const DefaultMount = "[vhost]/[app]/[stream].flv"
 // DefaultRemux are the settings of vhosts where Config.Vhost is nil.
 func DefaultRemux() Remux { return Remux{Enabled: true} }
 
-// announces gives the kinds for the header's flags.
-func (x *Remux) announces(t *stream.Tracks) (audio, video bool) {
-	if x.NoGuess {
+// Announces gives the kinds of tracks that a viewer is told of, at least one: what NoAudio and NoVideo
+// leave, or without NoGuess what there are.
+func (x *Remux) Announces(t *stream.Tracks) (audio, video bool) {
+	if x.NoGuess || t == nil {
 		audio, video = !x.NoAudio, !x.NoVideo
 	} else {
 		audio, video = t.Has(stream.KindAudio), t.Has(stream.KindVideo)

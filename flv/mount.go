@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 
 	"github.com/srsgo/srs/protocol"
@@ -18,16 +19,19 @@ const (
 // demand is what a request for a mount asks for.
 type demand struct {
 	protocol.Resolved
-	remux Remux   // of its vhost
-	cfg   *Config // as it was when the request came
+	remux  Remux   // of its vhost
+	cfg    *Config // as it was when the request came
+	format *Format
 }
 
 // resolve finds what a request asks for; nil if its path is no mount.
 func (m *Module) resolve(r *http.Request, cfg *Config) *demand {
-	if !strings.HasSuffix(r.URL.Path, extension) || len(r.URL.Path) > maxPath {
+	ext := path.Ext(r.URL.Path)
+	format := cfg.format(ext)
+	if format == nil || len(r.URL.Path) > maxPath {
 		return nil
 	}
-	res, err := m.host.ResolveHTTP(r, extension)
+	res, err := m.host.ResolveHTTP(r, ext)
 	if err != nil {
 		return nil
 	}
@@ -35,7 +39,18 @@ func (m *Module) resolve(r *http.Request, cfg *Config) *demand {
 	if !x.Enabled {
 		return nil
 	}
-	pattern, ok := mountPath(x.Mount, res.Key.Vhost, r.Host)
+	for _, mount := range append([]string{x.Mount}, x.Mounts...) {
+		if d := m.resolveMount(r, res, mount, ext); d != nil {
+			d.remux, d.cfg, d.format = x, cfg, format
+			return d
+		}
+	}
+	return nil
+}
+
+// resolveMount is resolve for one mount.
+func (m *Module) resolveMount(r *http.Request, res protocol.Resolved, mount, ext string) *demand {
+	pattern, ok := mountPath(mount, ext, res.Key.Vhost, r.Host)
 	if !ok {
 		return nil
 	}
@@ -52,14 +67,15 @@ func (m *Module) resolve(r *http.Request, cfg *Config) *demand {
 		app = m.appOf(stream.Key{Vhost: res.Key.Vhost, App: res.App, Name: name})
 	}
 	if app != res.App || name != res.Stream {
-		if res, err = m.host.ResolveHTTP(withPath(r, app, name), extension); err != nil {
+		var err error
+		if res, err = m.host.ResolveHTTP(withPath(r, app, name+ext), ext); err != nil {
 			return nil
 		}
 	}
 	if deep && !m.published(res.Key) {
 		return nil
 	}
-	return &demand{res, x, cfg}
+	return &demand{Resolved: res}
 }
 
 // published tells whether a stream has a publisher.
@@ -86,15 +102,15 @@ func (m *Module) appOf(k stream.Key) string {
 // checked in one place.
 func withPath(r *http.Request, app, name string) *http.Request {
 	q := *r
-	q.URL = &url.URL{Path: "/" + app + "/" + name + extension, RawQuery: r.URL.RawQuery}
+	q.URL = &url.URL{Path: "/" + app + "/" + name, RawQuery: r.URL.RawQuery}
 	return &q
 }
 
 // mountPath gives the path of a mount for a vhost, in which [app] and [stream] are left
 // to match. What precedes the first slash is a host: [vhost], or one that the request
 // must be for. ok is false if it is not, and for a mount of another extension.
-func mountPath(mount, vhost, host string) (pattern string, ok bool) {
-	if !strings.HasSuffix(mount, extension) {
+func mountPath(mount, ext, vhost, host string) (pattern string, ok bool) {
+	if !strings.HasSuffix(mount, ext) {
 		return "", false
 	}
 	slash := strings.IndexByte(mount, '/')

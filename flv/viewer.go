@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -50,7 +49,7 @@ type viewer struct {
 	m       *Module
 	player  *stream.Player
 	remux   Remux
-	meta    []stream.Field // Config.MetaData
+	format  *Format
 	wait    time.Duration
 	framing framing
 	head    []byte // what precedes the first media, until that is sent
@@ -108,13 +107,16 @@ func (v *viewer) serve(w stream.Writer) error {
 		defer time.AfterFunc(v.wait, v.giveUp).Stop()
 	}
 	var tracks *stream.Tracks
-	if !v.remux.NoGuess {
+	if !v.remux.NoGuess || v.format.NeedsTracks {
 		var err error
 		if tracks, err = v.player.Tracks(v.player.Context()); err != nil {
 			return err
 		}
 	}
-	f := newFormat(&v.remux, v.meta, tracks)
+	f, err := v.format.New(&v.remux, tracks)
+	if err != nil {
+		return err
+	}
 	if v.conn != nil {
 		f.Frame = v.frame
 	}
@@ -150,40 +152,6 @@ func (v *viewer) frame(dst []byte, n int) []byte {
 	}
 	return dst
 }
-
-// contents tells the wires of a stream apart: which kinds of tracks they have, and what
-// is added to the metadata.
-type contents struct {
-	audio, video bool
-	meta         string
-}
-
-// newFormat gives the format for a viewer. Viewers with the same contents share a wire,
-// whatever their framing.
-func newFormat(x *Remux, meta []stream.Field, t *stream.Tracks) *stream.Format {
-	audio, video := x.announces(t)
-	announced := Encoder{HasAudio: audio, HasVideo: video, Extra: meta}
-	if x.KeepUnannounced {
-		all := Encoder{Extra: meta}
-		return &stream.Format{
-			Name: "flv", Key: contents{true, true, fmt.Sprint(meta)},
-			New: func() stream.Encoder { return &keeper{all, announced} },
-		}
-	}
-	return &stream.Format{
-		Name: "flv", Key: contents{audio, video, fmt.Sprint(meta)},
-		New: func() stream.Encoder { return &announced },
-	}
-}
-
-// keeper writes all kinds of tracks behind a header that does not announce all.
-type keeper struct {
-	Encoder
-	header Encoder
-}
-
-// AppendStart appends the header.
-func (k *keeper) AppendStart(dst []byte) []byte { return k.header.AppendStart(dst) }
 
 // appendChunkSize appends the line before a chunk (RFC 9112 7.1).
 func appendChunkSize(dst []byte, n int) []byte {
@@ -296,7 +264,7 @@ func (v *viewer) finish(err error) {
 	case v.gone.Load():
 	case !v.began():
 		code, text := refusal(cmp.Or(err, stream.ErrNotFound))
-		_, _ = io.WriteString(v.conn, refusalHead(string(v.head), code, text)+text)
+		_, _ = io.WriteString(v.conn, refusalHead(string(v.head), v.format.ContentType, code, text)+text)
 	case whole(err) && v.framing == chunked:
 		_, _ = io.WriteString(v.conn, lastChunk)
 	}
@@ -304,7 +272,7 @@ func (v *viewer) finish(err error) {
 
 // refusalHead makes the head of a refusal of that of a response: who has waited for
 // hours keeps no second one.
-func refusalHead(head string, code int, text string) string {
+func refusalHead(head, contentType string, code int, text string) string {
 	return strings.NewReplacer(
 		"200 OK\r\n", strconv.Itoa(code)+" "+http.StatusText(code)+"\r\n",
 		"Content-Type: "+contentType+"\r\n", "Content-Type: text/plain; charset=utf-8\r\nContent-Length: "+strconv.Itoa(len(text))+"\r\n",

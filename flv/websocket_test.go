@@ -249,7 +249,7 @@ func FuzzMount(f *testing.F) {
 		if len(mount) > 100 || len(path) > 200 || strings.Count(mount, "[") > 4 {
 			return // mounts are the operator's
 		}
-		pattern, ok := mountPath(mount, stream.DefaultVhost, "example.com:80")
+		pattern, ok := mountPath(mount, extension, stream.DefaultVhost, "example.com:80")
 		if !ok {
 			return
 		}
@@ -285,7 +285,7 @@ func TestMounts(t *testing.T) {
 		{"/[app]/[stream].ts", "v.com", "/a/s.ts", "", ""},
 		{"/all/[stream].flv", "v.com", "/all/s.flv", "", "s"},
 	} {
-		pattern, ok := mountPath(c.mount, c.vhost, "host.com:8080")
+		pattern, ok := mountPath(c.mount, extension, c.vhost, "host.com:8080")
 		var app, name string
 		if ok {
 			app, name, _ = matchPath(pattern, c.path, false)

@@ -178,6 +178,9 @@ func (s *Stream) retainWire(w *wire) {
 	if cached {
 		need = min(need, key)
 	}
+	if w.backlog > 0 {
+		need = min(need, w.since(s.clock.last-w.backlog))
+	}
 	pos, end := w.ring.tail.Load(), w.ring.flushed.Load()
 	if w.bytes > 2*s.set.CacheBytes {
 		pos += (end - pos) / 2

@@ -32,6 +32,9 @@ type Format struct {
 	// viewer's: formats that differ in them alone still share their wire.
 	Frame   func(dst []byte, n int) []byte
 	Trailer string
+	// Backlog has viewers begin so long before the newest packet, as far as the wire goes back: for
+	// formats of which every packet can be decoded by itself. It belongs to Key.
+	Backlog time.Duration
 }
 
 type wireKey struct {
@@ -86,6 +89,7 @@ type wire struct {
 	slab     *slab
 	buf      []byte // what is used of slab.mem
 	slabSize int
+	backlog  time.Duration
 	recs     []record // block of records, so that they are not allocated one by one
 	tracks   *Tracks
 	owed     mark // of a packet that the format left out: the next one has it
@@ -96,7 +100,7 @@ type wire struct {
 }
 
 func newWire(f *Format) *wire {
-	return &wire{wireKey: wireKey{f.Name, f.Key}, ring: NewRing[record](1 << 16), enc: f.New(), slabSize: slabSize, ready: make(chan struct{})}
+	return &wire{wireKey: wireKey{f.Name, f.Key}, ring: NewRing[record](1 << 16), enc: f.New(), slabSize: slabSize, backlog: f.Backlog, ready: make(chan struct{})}
 }
 
 // append encodes a packet at the end of the log, and before it the tracks if they are
@@ -263,6 +267,17 @@ func (w *wire) slabAt(pos uint64) *slab {
 		}
 	}
 	return w.slab
+}
+
+// since gives the first position whose time is not before t.
+func (w *wire) since(t time.Duration) uint64 {
+	pos, end := w.ring.tail.Load(), w.ring.flushed.Load()
+	for ; pos < end; pos++ {
+		if r := w.ring.at(pos); r != nil && r.flags&recEnd == 0 && r.dts >= t {
+			break
+		}
+	}
+	return pos
 }
 
 // wires is the set of a stream's wires.
