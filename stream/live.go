@@ -48,8 +48,9 @@ type Stream struct {
 	bytes   int           // payload in ring
 
 	gopFrames, gopBytes int
-	audioRun            int  // audio packets since the last video
-	video               bool // video is part of the stream now
+	begun               uint64 // where the publication is in ring
+	audioRun            int    // audio packets since the last video
+	video               bool   // video is part of the stream now
 	lastKey             time.Duration
 	keySeen             bool
 	fresh               bool      // no media since the publication began

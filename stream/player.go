@@ -161,6 +161,9 @@ func (p *Player) openPackets() {
 	}
 	p.stream.mu.Lock()
 	p.packets = p.stream.ring.Cursor(p.startAt())
+	if p.start == Begin {
+		p.packets.pos.Store(max(p.packets.pos.Load(), p.stream.begun))
+	}
 	p.stream.readers++
 	p.stream.mu.Unlock()
 }

@@ -64,7 +64,7 @@ func (s *Stream) begin(p *Publisher, set Settings) {
 	s.flush.manual = false
 	s.clock.restart(set.Jitter == JitterOff || set.ATC)
 	s.video, s.audioRun, s.keySeen, s.fresh = false, 0, false, true
-	s.gopFrames, s.gopBytes = 0, 0
+	s.gopFrames, s.gopBytes, s.begun = 0, 0, s.ring.head
 	s.meter.begin(time.Now())
 	s.published.Store(true)
 	s.live.Store(p)

@@ -21,6 +21,8 @@ const (
 	Live
 	// Oldest: all that is retained.
 	Oldest
+	// Begin, for [Stream.Open]: all that is retained of the present publication, or of the last one.
+	Begin
 )
 
 // Ring is a bounded log of pointers with one writer and any number of readers, each
@@ -215,7 +217,7 @@ type Cursor[T any] struct {
 func (c *Cursor[T]) seek(at Start) {
 	c.findKey = false
 	switch at {
-	case Oldest:
+	case Oldest, Begin:
 		c.pos.Store(c.ring.tail.Load())
 	case Live, NextKey:
 		c.pos.Store(c.ring.flushed.Load())
