@@ -36,7 +36,7 @@ type maker struct {
 
 func newMaker(t testing.TB, v Vhost) *maker {
 	t.Helper()
-	c, err := newChannel(&Module{}, testKey, v.defaults(), 1)
+	c, err := newChannel(&Module{}, testKey, v.defaults(), 0)
 	require.NoError(t, err)
 	t.Cleanup(c.dispose)
 	m := &maker{t: t, c: c, now: epoch}

@@ -166,7 +166,7 @@ func (m *Module) channel(key stream.Key, cfg Vhost) (*channel, error) {
 	m.mu.Lock()
 	old := m.channels[key]
 	m.mu.Unlock()
-	next := 1 // ffmpeg reads segment 0 of a live stream for ever
+	next := 0
 	if old != nil {
 		old.mu.Lock()
 		same := old.cfg.same(cfg) && !old.over
