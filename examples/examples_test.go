@@ -44,6 +44,7 @@ var tests = map[string]func(t *testing.T, program string){
 	"custommodule": custommodule,
 	"dashboard":    dashboard,
 	"hlsserver":    hlsserver,
+	"dashserver":   dashserver,
 }
 
 func TestExamples(t *testing.T) {
