@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/srsgo/srs/hls/playlist"
 	"github.com/srsgo/srs/stream"
 )
 
@@ -28,7 +30,7 @@ type channel struct {
 	lists   []*list
 	changed chan struct{}           // closed when a list changes; nil if nobody waits
 	stop    context.CancelCauseFunc // ends the publication's HLS
-	stored  []byte                  // the master, as it was stored last
+	stored  *playlist.Master        // the master, as it was stored last
 	session *stream.Session
 	live    bool
 	over    bool // disposed
@@ -137,14 +139,14 @@ func (c *channel) unpublish() {
 	for _, l := range c.lists {
 		whole = append(whole, l.close()...)
 	}
-	end := c.cfg.EndList
+	end, lists := c.cfg.EndList, slices.Clone(c.lists)
 	c.tell()
 	c.mu.Unlock()
 	for _, s := range whole {
 		c.storeSegment(s)
 	}
 	if end {
-		c.storePlaylists()
+		c.storePlaylists(lists...)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -230,7 +231,7 @@ func (c *channel) storeSegment(s *seg) {
 			on(told)
 		}
 	}})
-	c.storePlaylists()
+	c.storePlaylists(s.list)
 }
 
 // segment describes a segment for Config.OnSegment.
@@ -247,26 +248,43 @@ func (c *channel) segment(s *seg) Segment {
 	}
 }
 
-// storePlaylists writes the playlists as they are now.
-func (c *channel) storePlaylists() {
+// storePlaylists writes the playlists of the lists as they are now, and the master if that says something
+// else than the one that is stored.
+func (c *channel) storePlaylists(lists ...*list) {
 	if c.store == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, l := range c.lists {
+	for _, l := range lists {
 		if len(l.segments) > 0 {
 			c.store.put(fileJob(l.name, l.text()))
 		}
 	}
-	if c.cfg.Format == FMP4 {
-		m := &playlist.Master{IndependentSegments: true}
-		c.describe(m, c.main, "audio", "")
-		if text := m.Append(nil); !bytes.Equal(text, c.stored) {
-			c.stored = text
-			c.store.put(fileJob(c.main, text))
+	if c.cfg.Format != FMP4 {
+		return
+	}
+	m := &playlist.Master{IndependentSegments: true}
+	c.describe(m, c.main, "audio", "")
+	if differs(m, c.stored) {
+		c.stored = m
+		c.store.put(fileJob(c.main, m.Append(nil)))
+	}
+}
+
+// differs tells whether a master says something that the old one, which may be nil, does not: another
+// mean or frame rate, or a lower peak, is not worth a file.
+func differs(m, old *playlist.Master) bool {
+	if old == nil || len(m.Variants) != len(old.Variants) || !slices.Equal(m.Renditions, old.Renditions) {
+		return true
+	}
+	for i, v := range m.Variants {
+		o := old.Variants[i]
+		if v.Bandwidth > o.Bandwidth || v.Codecs != o.Codecs || v.Width != o.Width || v.Height != o.Height {
+			return true
 		}
 	}
+	return false
 }
 
 // fileJob writes a file of bytes that do not change.
