@@ -18,7 +18,7 @@ type elementary struct {
 	codec stream.Codec
 	sets  []byte // parameter sets in Annex B
 	owed  bool   // they are new
-	adts  [adtsSize]byte
+	adts  codec.ADTS
 	rate  int // Hz
 
 	announced bool // data: it is in the map
@@ -111,7 +111,7 @@ func (es *elementary) configure(t *stream.Track) bool {
 		}
 		es.rate = c.SampleRate
 		var ok bool
-		es.adts, ok = adtsHeader(c)
+		es.adts, ok = codec.NewADTS(c)
 		return ok
 	case stream.MP3:
 		es.id = idAudio

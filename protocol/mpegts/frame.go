@@ -1,8 +1,6 @@
 package mpegts
 
 import (
-	"slices"
-
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/ac3"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/eac3"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/opus"
@@ -13,38 +11,13 @@ import (
 
 const (
 	adtsSize = 7
-	maxADTS  = 1<<13 - 1 // its length field has 13 bits
 )
-
-// adtsRates are what ADTS can tell, by index (ISO 14496-3 table 1.18).
-var adtsRates = [...]int{96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350}
-
-// adtsHeader gives the header of ADTS frames (ISO 14496-3 1.A.2.2) with no length in it. It
-// can tell the first four object types, the usual rates and channel configurations.
-func adtsHeader(c codec.AAC) (h [adtsSize]byte, ok bool) {
-	rate, channels := slices.Index(adtsRates[:], c.SampleRate), c.Channels
-	if channels == 8 {
-		channels = 7
-	} else if channels == 7 {
-		return h, false // has a number beyond the field's
-	}
-	if c.ObjectType < 1 || c.ObjectType > 4 || rate < 0 || channels > 7 {
-		return h, false
-	}
-	// MPEG-4, no CRC; one raw block; buffer fullness: variable rate.
-	return [adtsSize]byte{0xff, 0xf1, byte(c.ObjectType-1)<<6 | byte(rate)<<2 | byte(channels)>>2,
-		byte(channels) << 6, 0, 0x1f, 0xfc}, true
-}
 
 // appendFrame appends what precedes a packet of sound in its elementary stream.
 func (es *elementary) appendFrame(dst, payload []byte) []byte {
 	switch es.codec {
 	case stream.AAC:
-		h, n := es.adts, adtsSize+len(payload)
-		h[3] |= byte(n>>11) & 3
-		h[4] = byte(n >> 3)
-		h[5] |= byte(n << 5)
-		return append(dst, h[:]...)
+		return es.adts.Append(dst, len(payload))
 	case stream.Opus: // no trimming, no extension; the size in bytes of up to 255
 		dst = append(dst, 0x7f, 0xe0)
 		n := len(payload)
@@ -59,7 +32,7 @@ func (es *elementary) appendFrame(dst, payload []byte) []byte {
 // maxFrame gives the size of the largest frame that there can be, with what precedes it.
 func (es *elementary) maxFrame() int {
 	if es.codec == stream.AAC {
-		return maxADTS
+		return codec.MaxADTS
 	}
 	return maxPES
 }
@@ -167,10 +140,11 @@ func parseFrame(c stream.Codec, b []byte) (f frame, ok bool) {
 // parseADTS reads an ADTS header (ISO 14496-3 1.A.2.2).
 func parseADTS(b []byte) (f frame, ok bool) {
 	rate := int(b[2] >> 2 & 15)
-	if b[0] != 0xff || b[1]&0xf6 != 0xf0 || rate >= len(adtsRates) {
+	hz, ok := codec.AACRate(rate)
+	if b[0] != 0xff || b[1]&0xf6 != 0xf0 || !ok {
 		return f, false
 	}
-	f = frame{size: int(b[3]&3)<<11 | int(b[4])<<3 | int(b[5]>>5), skip: adtsSize, rate: adtsRates[rate]}
+	f = frame{size: int(b[3]&3)<<11 | int(b[4])<<3 | int(b[5]>>5), skip: adtsSize, rate: hz}
 	if b[1]&1 == 0 { // a checksum follows
 		f.skip += 2
 	}

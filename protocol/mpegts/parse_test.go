@@ -20,7 +20,7 @@ func TestADTS(t *testing.T) {
 		require.NoError(t, err)
 		es := elementary{codec: stream.AAC}
 		var ok bool
-		es.adts, ok = adtsHeader(a)
+		es.adts, ok = codec.NewADTS(a)
 		require.True(t, ok)
 		b := append(es.appendFrame(nil, make([]byte, 1000)), make([]byte, 1000)...)
 		f, ok := parseFrame(stream.AAC, b)
@@ -40,7 +40,7 @@ func TestADTS(t *testing.T) {
 	}
 	for _, a := range []codec.AAC{{ObjectType: 23, SampleRate: 48000, Channels: 2}, {ObjectType: 2, SampleRate: 12345, Channels: 2},
 		{ObjectType: 2, SampleRate: 48000, Channels: 7}, {ObjectType: 2, SampleRate: 48000, Channels: 24}} {
-		_, ok := adtsHeader(a)
+		_, ok := codec.NewADTS(a)
 		require.False(t, ok, "%+v", a)
 	}
 }

@@ -53,8 +53,9 @@ var rules = []rule{
 	{in: "rtmp/chunk", may: formatMay},
 	{in: "rtmp/handshake", may: formatMay},
 
-	{in: "protocol/remux", may: append([]string{"github.com/gobwas/ws/..."}, protocolMay...)}, // live over HTTP in any format
-	{in: "flv", may: append([]string{"protocol/remux", "github.com/gobwas/ws/..."}, protocolMay...)},
+	{in: "flv", may: append([]string{"github.com/gobwas/ws/..."}, protocolMay...)},
+	{in: "protocol/remux", may: append([]string{"flv"}, protocolMay...),
+		test: []string{"github.com/gobwas/ws/..."}}, // other formats for what plays FLV
 	{in: "rtmp", may: append([]string{"flv", "rtmp/..."}, protocolMay...),
 		test: []string{"github.com/bluenviron/gortmplib/..."}}, // an independent peer
 
