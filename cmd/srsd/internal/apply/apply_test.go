@@ -122,14 +122,17 @@ func TestVhosts(t *testing.T) {
 }
 
 func TestRemux(t *testing.T) {
-	def := flv.Remux{Mount: flv.DefaultMount}
+	def := flv.Remux{Mount: flv.DefaultMount, Mounts: []string{}}
 	for text, change := range map[string]func(*flv.Remux){
 		"":            func(*flv.Remux) {},
 		"enabled on;": func(x *flv.Remux) { x.Enabled = true },
 		"enabled on; mount [vhost]/x/[stream].flv;":  func(x *flv.Remux) { x.Enabled, x.Mount = true, "[vhost]/x/[stream].flv" },
 		"has_audio off; guess_has_av off;":           func(x *flv.Remux) { x.NoAudio, x.NoGuess = true, true },
 		"has_video off; drop_if_not_match off;":      func(x *flv.Remux) { x.NoVideo, x.KeepUnannounced = true, true },
-		"has_video on; has_audio on; fast_cache 30;": func(*flv.Remux) {},
+		"has_video on; has_audio on; fast_cache 30;": func(x *flv.Remux) { x.FastCache = 30 * time.Second },
+		"mount [vhost]/x/[stream].ts; mounts /a/[stream].aac b/[stream].mp4;": func(x *flv.Remux) {
+			x.Mount, x.Mounts = "[vhost]/x/[stream].ts", []string{"/a/[stream].aac", "b/[stream].mp4"}
+		},
 	} {
 		want := def
 		change(&want)
@@ -196,7 +199,7 @@ func TestWarnings(t *testing.T) {
 	f := load(t, `
 vhost v {
 	exec { enabled on; }
-	http_remux { enabled on; mount [vhost]/[app]/[stream].aac; }
+	http_remux { enabled on; mount [vhost]/[app]/[stream].ogg; }
 }
 stream_caster { enabled on; caster flv; }
 stream_caster { enabled on; caster gb28181; listen 9000; }`, "SRS_RTC_SERVER_ENABLED=on")
@@ -206,7 +209,7 @@ stream_caster { enabled on; caster gb28181; listen 9000; }`, "SRS_RTC_SERVER_ENA
 		"srs.conf:7: stream_caster.caster is known and not applied yet",
 		"srs.conf:7: stream_caster.listen is known and not applied yet",
 		"SRS_RTC_SERVER_ENABLED: rtc_server.enabled is known and not applied yet",
-		`srs.conf:4: vhost.http_remux.mount: ".aac" is not served yet, only .flv is`,
+		`srs.conf:4: vhost.http_remux: mount "[vhost]/[app]/[stream].ogg": only .flv, .ts, .mp4, .aac and .mp3 are served`,
 		"srs.conf:6: stream_caster.enabled: it has no effect without a listen port",
 	}, Warnings(f))
 }

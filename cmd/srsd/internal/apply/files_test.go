@@ -35,11 +35,11 @@ func TestFiles(t *testing.T) {
 func TestMissing(t *testing.T) {
 	dir := t.TempDir()
 	for text, want := range map[string]string{
-		"http_server { enabled on; }":       "",
-		"http_server { dir /nonexistent; }": "",
+		"http_server { enabled on; }":             "",
+		"http_server { dir /no/such/directory; }": "",
 		"http_server { enabled on; dir " + dir + "; } vhost v { http_static { enabled on; dir " + dir + "; } }": "",
-		"http_server { enabled on;\n dir /nonexistent; }":                                                       `srs.conf:2: http_server.dir: "/nonexistent" is no directory now`,
-		"http_server { enabled on; } vhost v {\n http_static { enabled on; dir /nonexistent; } }":               `srs.conf:2: vhost.http_static.dir: "/nonexistent" is no directory now`,
+		"http_server { enabled on;\n dir /no/such/directory; }":                                                 `srs.conf:2: http_server.dir: "/no/such/directory" is no directory now`,
+		"http_server { enabled on; } vhost v {\n http_static { enabled on; dir /no/such/directory; } }":         `srs.conf:2: vhost.http_static.dir: "/no/such/directory" is no directory now`,
 	} {
 		list := Warnings(load(t, text))
 		if want == "" {

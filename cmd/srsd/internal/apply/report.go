@@ -25,9 +25,12 @@ func Warnings(f *conf.File) []string {
 func Notes(f *conf.File) []string {
 	var list []string
 	for _, v := range f.Vhosts() {
-		if ext := otherFormat(remux(v.Scope)); v.Enabled && ext != "" {
+		if !v.Enabled {
+			continue
+		}
+		for _, mount := range otherFormats(remux(v.Scope)) {
 			file, line := v.Line("http_remux.mount")
-			list = append(list, fmt.Sprintf("%s: vhost.http_remux.mount: %q is not served yet, only .flv is", at(file, line), ext))
+			list = append(list, fmt.Sprintf("%s: vhost.http_remux: mount %q: only .flv, .ts, .mp4, .aac and .mp3 are served", at(file, line), mount))
 		}
 	}
 	for _, s := range f.Root().Blocks("stream_caster") {

@@ -19,6 +19,7 @@ import (
 	"github.com/srsgo/srs/protocol/files"
 	"github.com/srsgo/srs/protocol/gate"
 	"github.com/srsgo/srs/protocol/hook"
+	remuxes "github.com/srsgo/srs/protocol/remux"
 	"github.com/srsgo/srs/protocol/token"
 	"github.com/srsgo/srs/rtmp"
 	"github.com/srsgo/srs/stream"
@@ -175,7 +176,7 @@ func metaData() []stream.Field {
 // flv gives the module that plays, with the first stream_caster of the kind, and one module for
 // each further caster.
 func (c *Config) flv() []flv.Config {
-	list := []flv.Config{{Vhost: func(name string) flv.Remux { return c.vhosts[name].remux }, MetaData: metaData()}}
+	list := []flv.Config{{Vhost: func(name string) flv.Remux { return c.vhosts[name].remux }, MetaData: metaData(), Formats: remuxes.Formats()}}
 	for i, s := range c.casters("flv") {
 		in := flv.Ingest{Listen: []string{s.Addr("listen")}, Output: s.String("output")}
 		if i == 0 {

@@ -10,6 +10,7 @@ import (
 	"github.com/srsgo/srs/hls"
 	"github.com/srsgo/srs/protocol/gate"
 	"github.com/srsgo/srs/protocol/hook"
+	remuxes "github.com/srsgo/srs/protocol/remux"
 	"github.com/srsgo/srs/rtmp"
 	"github.com/srsgo/srs/stream"
 )
@@ -129,6 +130,8 @@ func remux(v *conf.Scope) flv.Remux {
 	return flv.Remux{
 		Enabled:         v.Bool("http_remux.enabled"),
 		Mount:           v.String("http_remux.mount"),
+		Mounts:          v.List("http_remux.mounts"),
+		FastCache:       v.Duration("http_remux.fast_cache"),
 		NoAudio:         !v.Bool("http_remux.has_audio"),
 		NoVideo:         !v.Bool("http_remux.has_video"),
 		NoGuess:         !v.Bool("http_remux.guess_has_av"),
@@ -136,12 +139,15 @@ func remux(v *conf.Scope) flv.Remux {
 	}
 }
 
-// otherFormat gives the extension of an enabled mount that is not FLV, which nothing serves yet.
-func otherFormat(r flv.Remux) string {
-	if ext := path.Ext(r.Mount); r.Enabled && ext != ".flv" {
-		return ext
+// otherFormats gives the mounts whose extension nothing serves.
+func otherFormats(r flv.Remux) (list []string) {
+	known := remuxes.Formats()
+	for _, m := range append([]string{r.Mount}, r.Mounts...) {
+		if _, ok := known[path.Ext(m)]; !ok && path.Ext(m) != ".flv" && r.Enabled {
+			list = append(list, m)
+		}
 	}
-	return ""
+	return list
 }
 
 func pithy(v *conf.Scope) Pithy {
