@@ -194,7 +194,7 @@ func (c *channel) run(ctx context.Context, s *stream.Stream, pub *stream.Session
 
 // runTS reads packets.
 func (c *channel) runTS(ctx context.Context, s *stream.Stream) error {
-	src := s.Open(ctx, stream.FromKey)
+	src := s.Open(ctx, stream.Begin)
 	defer src.Close()
 	k := newCutter(c)
 	defer k.end()
