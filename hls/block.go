@@ -104,7 +104,7 @@ func (c *channel) await(x *exchange, ready func() bool) (ok bool) {
 			late = true // nobody reads the answer
 		case <-timer.C:
 			late = true
-		case <-x.m.ctx.Done():
+		case <-x.m.leaving:
 			late = true
 		}
 		if late {

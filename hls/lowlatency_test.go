@@ -330,3 +330,17 @@ func TestLowLatencyFiles(t *testing.T) {
 		require.Empty(t, decode(t, "-allowed_extensions", "ALL", "-i", filepath.Join(dir, "live/av.m3u8")))
 	}
 }
+
+// A server that ends does not wait for those who wait.
+func TestDrain(t *testing.T) {
+	bubble(t, one(low()), func(t *testing.T, r *rig) {
+		r.publish(t, live, streamtest.H264AAC().Loop(2))
+		msn, _ := newest(t, r.body(t, "/live/av.v1.m3u8"))
+		w := r.ask(t, t.Context(), fmt.Sprintf("/live/av.v1.m3u8?_HLS_msn=%d", msn+1))
+		synctest.Wait()
+		began := time.Now()
+		r.stop(t)
+		require.Equal(t, http.StatusServiceUnavailable, (<-w).Code)
+		require.Equal(t, began, time.Now())
+	})
+}

@@ -44,6 +44,8 @@ type Module struct {
 	disks    map[string]*storage.Disk // by directory
 	reloaded chan struct{}            // closed by a reload
 	closing  bool
+	leave    func() // ends leaving, once
+	leaving  chan struct{}
 	ctx      context.Context // of all publications
 	cancel   context.CancelCauseFunc
 	work     sync.WaitGroup
@@ -55,6 +57,8 @@ func New(cfg Config) *Module {
 	cfg.MaxHeld = cmp.Or(cfg.MaxHeld, 20_000)
 	m := &Module{channels: map[stream.Key]*channel{}, disks: map[string]*storage.Disk{}, reloaded: make(chan struct{}), seed: maphash.MakeSeed()}
 	m.reg.init()
+	m.leaving = make(chan struct{})
+	m.leave = sync.OnceFunc(func() { close(m.leaving) })
 	m.ctx, m.cancel = context.WithCancelCause(context.Background())
 	m.cfg.Store(&cfg)
 	return m
@@ -211,11 +215,15 @@ func (m *Module) dispose(ctx context.Context, c *channel) {
 	}
 }
 
+// Drain answers those who wait for what is about to be made.
+func (m *Module) Drain() { m.leave() }
+
 // Shutdown ends all viewers and streams, and deletes the files of vhosts that dispose of them.
 func (m *Module) Shutdown(ctx context.Context) error {
 	m.mu.Lock()
 	m.closing = true
 	m.mu.Unlock()
+	m.leave()
 	m.cancel(stream.ErrShutdown)
 	m.work.Wait() // they only finish what they have
 	m.viewers.Close()
@@ -296,6 +304,7 @@ func (m *Module) Viewers() int { return m.viewers.Len() }
 
 var (
 	_ protocol.Module   = (*Module)(nil)
+	_ protocol.Drainer  = (*Module)(nil)
 	_ protocol.Reloader = (*Module)(nil)
 	_ protocol.Tapper   = (*Module)(nil)
 )
