@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,13 +71,11 @@ func newChannel(m *Module, key stream.Key, cfg Vhost, next int) (*channel, error
 		return nil, err
 	}
 	c := &channel{
-		m: m, key: key, cfg: cfg, mpd: mpd, dir: path.Join(path.Dir(mpd), own),
-		// With ./ nothing in it is a scheme.
-		base: (&url.URL{Path: "./" + own + "/"}).EscapedPath()[len("./"):],
+		m: m, key: key, cfg: cfg, mpd: mpd, dir: path.Join(path.Dir(mpd), own), base: (&url.URL{Path: own + "/"}).EscapedPath(),
 		next: next, files: map[string]*segment.File{}, hints: map[string]*segment.File{}, made: map[string]int{}, ids: map[int]string{},
 	}
-	if bytes.ContainsRune([]byte(c.base), ':') {
-		c.base = "./" + c.base
+	if strings.Contains(c.base, ":") {
+		c.base = "./" + c.base // else what precedes the colon were a scheme
 	}
 	c.line.cfg = &c.cfg
 	if c.store, err = newStore(c); err != nil {
@@ -89,6 +88,9 @@ func newChannel(m *Module, key stream.Key, cfg Vhost, next int) (*channel, error
 func (c *channel) part(p *cmaf.Part, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.over {
+		return
+	}
 	if c.cut != nil && c.cut.segment != p.Segment {
 		c.seal(now)
 	}
@@ -249,9 +251,10 @@ func (c *channel) hint() {
 // breakOff ends the period: what comes does not continue it. Who waits for a segment that would have
 // been of it gets none, and nothing else under its number.
 func (c *channel) breakOff() {
+	p := c.line.current()
 	c.line.end(c.next)
-	if len(c.hints) > 0 {
-		c.hint()
+	c.hint()
+	if p != nil && p.each > 0 {
 		c.next += ahead
 	}
 }
@@ -317,20 +320,21 @@ func (c *channel) publish(stop context.CancelCauseFunc) {
 func (c *channel) unpublish(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.live, c.stop = false, nil
+	if c.over {
+		return
+	}
 	if c.cut != nil {
 		c.seal(now)
 	}
 	c.breakOff()
 	clear(c.ids)
 	c.render(now)
-	c.live, c.stop = false, nil
 	after := c.cfg.Dispose
 	if after < 0 {
 		after = keepFor
 	}
-	if !c.over {
-		c.timer = time.AfterFunc(after, func() { c.m.expire(c) })
-	}
+	c.timer = time.AfterFunc(after, func() { c.m.expire(c) })
 }
 
 // reload has what runs begin anew if the vhost's settings differ.
@@ -362,7 +366,7 @@ func (c *channel) dispose() {
 			c.remove(c.dir + "/" + name)
 		}
 	}
-	c.files = nil
+	c.files, c.hints, c.cut = nil, nil, nil
 	c.text.Store(nil)
 }
 

@@ -396,3 +396,45 @@ func TestClock(t *testing.T) {
 		}
 	}
 }
+
+// TestTimeShift: the window has segments for as long as TimeShift says, and no longer.
+func TestTimeShift(t *testing.T) {
+	m := newMaker(t, Vhost{Enabled: true, Fragment: time.Second, WindowSize: 2, TimeShift: 5 * time.Second})
+	m.play(streamtest.H264AAC(), 4)
+	depth := m.parsed().Attrs.seconds(t, "timeShiftBufferDepth")
+	require.InDelta(t, 5.5, depth.Seconds(), 0.6)
+	require.LessOrEqual(t, m.c.stats().Segments, 2*6)
+	require.LessOrEqual(t, len(m.c.files), 2*(6+kept+ahead+2))
+}
+
+// TestNames: what a publisher names a track or a stream comes into the manifest as text, or not at all.
+func TestNames(t *testing.T) {
+	for in, want := range map[string]string{"en": "en", "zh-Hant": "zh-Hant", "": "", "a b": "", "<x>": "", "1x": "", "toolongtag": "", "a--b": ""} {
+		require.Equal(t, want, language(in), "%q", in)
+	}
+	require.Equal(t, "a<b", label("a\x00<\nb"))
+	require.LessOrEqual(t, len(label(strings.Repeat("é", 1000))), maxLabel)
+	for name, want := range map[string]string{"a&<\"'": "a&%3C%22%27/", "rtmp:x": "./rtmp:x/", "x y": "x%20y/", "a/b": "a/b/"} {
+		c, err := newChannel(&Module{}, stream.Key{App: "live", Name: name}, Vhost{}.defaults(), 0)
+		require.NoError(t, err)
+		require.Equal(t, want, strings.ReplaceAll(c.base, "'", "%27"))
+	}
+}
+
+// BenchmarkPacket is what a packet costs, from packaging on.
+func BenchmarkPacket(b *testing.B) {
+	for name, low := range map[string]LowLatency{"listed": {}, "low": {PartDuration: 200 * time.Millisecond}} {
+		b.Run(name, func(b *testing.B) {
+			m := newMaker(b, Vhost{Enabled: true, Fragment: 2 * time.Second, LowLatency: low})
+			src := streamtest.H264AAC().Loop(0)
+			b.ReportAllocs()
+			for b.Loop() {
+				p, err := src.ReadPacket()
+				require.NoError(b, err)
+				m.now = epoch.Add(p.DTS)
+				require.NoError(b, m.pack.WritePacket(p))
+				m.c.drained(m.now)
+			}
+		})
+	}
+}

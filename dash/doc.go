@@ -13,7 +13,7 @@
 // # Time
 //
 // The manifest's timeline is the wall clock, counted from when the first segment began: a second of
-// it becomes available each second. A [Period] begins whenever media does not continue: with another
+// it becomes available each second. A Period (ISO/IEC 23009-1 5.3.2) begins whenever media does not continue: with another
 // publication, other tracks or decoder configurations, a jump of time, and when the publisher's clock
 // has drifted from the server's. Presentation times in segments are those of the stream, which
 // presentationTimeOffset relates to the period.
@@ -35,5 +35,13 @@
 // before they play; suggestedPresentationDelay, UTCTiming and milliseconds in times are added. A
 // segment ends at the first key frame after Vhost.Fragment, where SRS waits for one more.
 //
-// [Period]: https://www.iso.org/standard/83314.html
+// What stays as with SRS is that lists have numbers ($Number$ with SegmentTimeline), which ffmpeg's demuxer
+// (5.1) cannot follow over an update; it plays the low-latency form.
+//
+// # Viewers
+//
+// A request for the manifest makes a session, known by address, user agent and query: gates are asked,
+// observers told. Requests for segments count for the viewer that was admitted last from the same
+// address and user agent, and are refused to one that was kicked; others get segments too. Behind one
+// address, equal players with equal queries count as one viewer.
 package dash

@@ -390,24 +390,6 @@ func TestReload(t *testing.T) {
 	require.Error(t, r.module.Reload(dash.New(dash.Config{HTTP: "other"})))
 }
 
-// BenchmarkPacket is what a packet costs, from the publisher on.
-func BenchmarkPacket(b *testing.B) {
-	for name, l := range map[string]dash.LowLatency{"listed": {}, "low": low} {
-		b.Run(name, func(b *testing.B) {
-			r := newRig(b, vhost(dash.Vhost{Fragment: time.Second, LowLatency: l}))
-			p := r.publish(key)
-			src := streamtest.H264AAC().Loop(0)
-			b.ReportAllocs()
-			for b.Loop() {
-				pkt, err := src.ReadPacket()
-				require.NoError(b, err)
-				require.NoError(b, p.WritePacket(pkt))
-			}
-			require.NoError(b, p.Close(nil))
-		})
-	}
-}
-
 // BenchmarkManifest is what a request for the manifest costs, without the connection.
 func BenchmarkManifest(b *testing.B) {
 	r := newRig(b, vhost(dash.Vhost{Fragment: time.Second}))
