@@ -66,7 +66,7 @@ var rules = []rule{
 		test: []string{"github.com/bluenviron/gohlslib/v2/..."}}, // an independent parser
 	{in: "dash/...", may: append([]string{"dash/..."}, segmentMay...),
 		test: []string{"github.com/Eyevinn/dash-mpd/..."}},
-	{in: "dvr", may: append([]string{"flv", "hls/playlist", "github.com/abema/go-mp4"}, segmentMay...)},
+	{in: "dvr", may: append([]string{"flv", "hls/playlist", "github.com/abema/go-mp4"}, segmentMay...), test: []string{mediacommon}},
 	{in: "dvr/s3", may: []string{"protocol/storage", "github.com/minio/minio-go/v7/..."}},
 
 	{in: "protocol/errcode", may: []string{"stream", "protocol"}},

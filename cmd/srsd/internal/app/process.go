@@ -236,6 +236,7 @@ func (p *process) start(f *conf.File) int {
 	if err != nil {
 		return p.fail(codeOther, err)
 	}
+	cfg.Commit(nil)
 	sc := cfg.Server()
 	sc.Inherited, sc.ServerID = p.inherited, id
 	p.openRaw()
@@ -275,7 +276,16 @@ func (p *process) modules(cfg *apply.Config) []protocol.Module {
 	return list
 }
 
+// uploadTime bounds how long the end waits for files that are on their way to a bucket: what does not get
+// there is sent by the next start.
+const uploadTime = 10 * time.Second
+
 func (p *process) close() {
+	if cfg := p.cfg.Load(); cfg != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), uploadTime)
+		cfg.CloseUploads(ctx)
+		cancel()
+	}
 	if p.pid != nil {
 		_ = p.pid.Close()
 	}

@@ -70,7 +70,7 @@ func (p *process) take(ctx context.Context, f *conf.File) error {
 		return err
 	}
 	p.srv.Hub().SetSettings(cfg.Settings)
-	cfg.Commit()
+	cfg.Commit(old)
 	p.cfg.Store(cfg)
 	p.setLog(f)
 	p.warn(f)

@@ -3,6 +3,7 @@ package apply
 import (
 	"github.com/srsgo/srs/cmd/srsd/internal/conf"
 	"github.com/srsgo/srs/dash"
+	"github.com/srsgo/srs/protocol/storage"
 )
 
 // dash is the module of DASH.
@@ -12,7 +13,7 @@ func (c *Config) dash() dash.Config {
 
 // dashVhost leaves dash_timeshift out, which SRS reads and does nothing with: its default would keep five
 // minutes of each stream in memory.
-func dashVhost(v *conf.Scope) dash.Vhost {
+func dashVhost(v *conf.Scope, upload storage.Storage) dash.Vhost {
 	x := dash.Vhost{
 		Enabled:      v.Bool("dash.enabled"),
 		Fragment:     v.Duration("dash.dash_fragment"),
@@ -22,6 +23,7 @@ func dashVhost(v *conf.Scope) dash.Vhost {
 		MPD:          v.String("dash.dash_mpd_file"),
 		NoCleanup:    !v.Bool("dash.dash_cleanup"),
 		Dispose:      v.Duration("dash.dash_dispose"),
+		Upload:       upload,
 	}
 	if x.Dispose <= 0 {
 		x.Dispose = -1 // never

@@ -4,6 +4,7 @@ import (
 	"github.com/srsgo/srs/cmd/srsd/internal/conf"
 	"github.com/srsgo/srs/hls"
 	"github.com/srsgo/srs/protocol/hook"
+	"github.com/srsgo/srs/protocol/storage"
 )
 
 // hls is the module of HLS; its segments are told to the callbacks.
@@ -18,7 +19,7 @@ func (c *Config) hls(x Control) hls.Config {
 	}
 }
 
-func hlsVhost(v *conf.Scope) hls.Vhost {
+func hlsVhost(v *conf.Scope, upload storage.Storage) hls.Vhost {
 	x := hls.Vhost{
 		Enabled:        v.Bool("hls.enabled"),
 		Fragment:       v.Duration("hls.hls_fragment"),
@@ -41,6 +42,7 @@ func hlsVhost(v *conf.Scope) hls.Vhost {
 		Rewind:         v.Duration("hls.hls_rewind"),
 		EndList:        v.Bool("hls.hls_end_list"),
 		Variants:       v.List("hls.hls_variants"),
+		Upload:         upload,
 	}
 	if x.Dispose <= 0 {
 		x.Dispose = -1 // never

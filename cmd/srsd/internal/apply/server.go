@@ -36,6 +36,7 @@ type Config struct {
 
 	api      *api.Config     // nil without it
 	files    *files.Config   // likewise
+	uploads  map[uploadKey]*upload
 	throttle *token.Throttle // of all that guess credentials of streams, before and after a reload
 
 	tls  *tls.Config            // of RTMPS; nil without it
@@ -61,6 +62,9 @@ func New(f *conf.File, logger *slog.Logger, old *Config) (*Config, error) {
 		c.live, c.throttle = old.live, old.throttle
 	} else {
 		c.throttle = token.NewThrottle(token.ThrottleConfig{})
+	}
+	if err := c.readUploads(f, logger, old); err != nil {
+		return nil, err
 	}
 	set := protocol.VhostSet{}
 	for _, v := range f.Vhosts() {
@@ -96,11 +100,13 @@ func New(f *conf.File, logger *slog.Logger, old *Config) (*Config, error) {
 	return c, nil
 }
 
-// Commit makes the certificate of c the one that is served. It is called once a reload went well.
-func (c *Config) Commit() {
+// Commit makes the certificate of c the one that is served, and has uploads do what c says. It is called
+// when c is about to run, with nil, and once a reload went well, with the configuration that ran before.
+func (c *Config) Commit(before *Config) {
 	if c.pair != nil {
 		c.live.Store(c.pair)
 	}
+	c.commitUploads(before)
 }
 
 // File is the configuration that this was made of.

@@ -40,7 +40,7 @@ func (c *Config) readVhost(v *conf.Vhost) (vhost, error) {
 	g, err := c.gateVhost(v.Scope)
 	return vhost{
 		settings: settings(v.Scope), rtmp: rtmpVhost(v.Scope), remux: remux(v.Scope),
-		gate: g, hook: hookVhost(v.Scope), hls: hlsVhost(v.Scope), dash: dashVhost(v.Scope), pithy: pithy(v.Scope),
+		gate: g, hook: hookVhost(v.Scope), hls: hlsVhost(v.Scope, c.uploadFor(v, "hls")), dash: dashVhost(v.Scope, c.uploadFor(v, "dash")), pithy: pithy(v.Scope),
 	}, err
 }
 
