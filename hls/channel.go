@@ -98,10 +98,13 @@ func (c *channel) listName() string {
 	return c.main
 }
 
-// publish begins a publication.
-func (c *channel) publish(s *stream.Session) {
+// publish begins a publication; false if the channel is disposed.
+func (c *channel) publish(s *stream.Session) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.over {
+		return false
+	}
 	c.session, c.live, c.begun = s, true, false
 	if c.timer != nil {
 		c.timer.Stop()
@@ -111,6 +114,7 @@ func (c *channel) publish(s *stream.Session) {
 		l.fresh = true
 	}
 	c.tell()
+	return true
 }
 
 // reload has what runs begin anew if the vhost's settings differ.
@@ -184,7 +188,9 @@ func (c *channel) wait() <-chan struct{} {
 func (c *channel) run(ctx context.Context, s *stream.Stream, pub *stream.Session) error {
 	c.running.Lock() // the publication before may have something left to read
 	defer c.running.Unlock()
-	c.publish(pub)
+	if !c.publish(pub) {
+		return errSettings // try again with a new one
+	}
 	defer c.unpublish()
 	if c.cfg.Format == FMP4 {
 		return c.runParts(ctx, s)
@@ -222,11 +228,12 @@ func (c *channel) enter(l *list) {
 	c.m.reg.join(c)
 }
 
-// dispose forgets all segments, and deletes their files where Vhost.Dispose wants that.
-func (c *channel) dispose() {
+// dispose forgets all segments, and deletes their files where Vhost.Dispose wants that. With idle it does
+// nothing while there is a publication.
+func (c *channel) dispose(idle bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.over {
+	if c.over || idle && c.live {
 		return
 	}
 	c.over, c.live = true, false

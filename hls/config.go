@@ -63,6 +63,10 @@ const (
 	Disconnect                // the publisher is closed
 )
 
+func (o OnError) String() string {
+	return [...]string{"continue", "ignore", "disconnect"}[min(o, Disconnect)]
+}
+
 // Keys is the encryption of TS segments (AES-128, RFC 8216 4.3.2.4).
 type Keys struct {
 	Enabled bool

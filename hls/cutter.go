@@ -33,8 +33,8 @@ type cutter struct {
 	frames int // video packets in it
 
 	tracks  *stream.Tracks
-	video   int      // index of the track that leads; -1 for none
-	sound   []frames // by index
+	video   int        // index of the track that leads; -1 for none
+	sound   []timeline // by index
 	scratch stream.Packet
 
 	began  bool // a segment has been opened
@@ -43,16 +43,18 @@ type cutter struct {
 	broken bool // the segment does not continue the one before
 	jump   bool // the next one will not
 	start  time.Duration
-	end_   time.Duration
-	opened time.Time // when the segment was
-	at     time.Time // of its first frame
+	last   time.Duration // newest time in it
+	opened time.Time     // when the segment was
+	at     time.Time     // of its first frame
 
 	floor     int64 // numbered time of the last segment; 0 for none
 	deviation int64 // of that, in segments
+
+	ill bool // the last segment came to nothing: that was logged
 }
 
-// frames is the timeline of a sound track: its frames lie end to end.
-type frames struct {
+// timeline is that of a sound track: its frames lie end to end.
+type timeline struct {
 	samples, hz int           // of a frame; 0 where that is not known
 	from        time.Duration // of the first frame
 	count       int64         // since then
@@ -104,7 +106,7 @@ func (k *cutter) write(p *stream.Packet) {
 		k.key = p.Flags&(stream.KeyFrame|stream.Recovery) != 0
 	}
 	k.buf = k.mux.AppendPacket(k.buf, p)
-	k.end_ = max(k.end_, p.DTS)
+	k.last = max(k.last, p.DTS)
 	if video {
 		k.frames++
 	}
@@ -120,7 +122,7 @@ func (k *cutter) follow(t *stream.Tracks) {
 	}
 	k.jump = k.began
 	k.video = -1
-	k.sound = make([]frames, len(t.List))
+	k.sound = make([]timeline, len(t.List))
 	for i := range t.List {
 		x := &t.List[i]
 		if !mpegts.Carries(x.Codec) {
@@ -131,7 +133,7 @@ func (k *cutter) follow(t *stream.Tracks) {
 		}
 		if x.Codec == stream.AAC {
 			if c, err := codec.ParseAAC(x.Config); err == nil {
-				k.sound[i] = frames{samples: 1024, hz: c.SampleRate}
+				k.sound[i] = timeline{samples: 1024, hz: c.SampleRate}
 			}
 		}
 	}
@@ -176,7 +178,7 @@ func (k *cutter) place(p *stream.Packet) *stream.Packet {
 	f := &k.sound[p.Track]
 	if p.Tracks.List[p.Track].Codec == stream.MP3 {
 		if h, err := codec.ParseMP3(p.Payload); err == nil && (f.hz != h.SampleRate || f.samples != h.Samples) {
-			*f = frames{samples: h.Samples, hz: h.SampleRate}
+			*f = timeline{samples: h.Samples, hz: h.SampleRate}
 		}
 	}
 	if f.hz <= 0 || f.samples <= 0 {
@@ -231,7 +233,7 @@ func (k *cutter) begin(p *stream.Packet) {
 	k.open, k.began = true, true
 	k.broken, k.jump = k.jump || k.l.fresh, false
 	k.l.fresh = false
-	k.start, k.end_, k.opened, k.frames = p.DTS, p.DTS, now, 0
+	k.start, k.last, k.opened, k.frames = p.DTS, p.DTS, now, 0
 	if wall := p.NTP; !wall.IsZero() {
 		now = wall
 	}
@@ -261,15 +263,17 @@ func (k *cutter) cut(at time.Duration) {
 	k.buf = k.mux.Flush(k.buf)
 	k.size = len(k.buf)
 	k.open = false
-	if err := k.c.addTS(k, at-k.start); err != nil {
-		k.c.fail(k.l.name, err, true)
+	err := k.c.addTS(k, at-k.start)
+	if err != nil {
+		k.c.fail(k.l.name, err, !k.ill)
 	}
+	k.ill = err != nil
 }
 
 // end ends the publication. What is too short for a segment is lost.
 func (k *cutter) end() {
-	if k.open && k.end_-k.start >= minSegment {
-		k.cut(k.end_)
+	if k.open && k.last-k.start >= minSegment {
+		k.cut(k.last)
 	}
 	k.open = false
 }

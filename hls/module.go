@@ -184,7 +184,8 @@ func (m *Module) drop(key stream.Key) {
 	delete(m.channels, key)
 	m.mu.Unlock()
 	if c != nil {
-		m.dispose(context.Background(), c)
+		c.dispose(false)
+		c.storesDone(context.Background())
 	}
 }
 
@@ -194,24 +195,18 @@ func (m *Module) expire(c *channel) {
 		return
 	}
 	defer m.work.Done()
+	c.dispose(true)
 	c.mu.Lock()
-	live := c.live
+	over := c.over
 	c.mu.Unlock()
+	if !over { // somebody has come meanwhile
+		return
+	}
+	c.storesDone(context.Background())
 	m.mu.Lock()
-	mine := m.channels[c.key] == c && !live
-	if mine {
+	defer m.mu.Unlock()
+	if m.channels[c.key] == c {
 		delete(m.channels, c.key)
-	}
-	m.mu.Unlock()
-	if mine {
-		m.dispose(context.Background(), c)
-	}
-}
-
-func (m *Module) dispose(ctx context.Context, c *channel) {
-	c.dispose()
-	if c.store != nil {
-		c.store.wait(ctx)
 	}
 }
 
@@ -232,12 +227,10 @@ func (m *Module) Shutdown(ctx context.Context) error {
 	m.channels = map[stream.Key]*channel{}
 	m.mu.Unlock()
 	for _, c := range channels {
-		c.dispose()
+		c.dispose(false)
 	}
 	for _, c := range channels {
-		if c.store != nil {
-			c.store.wait(ctx)
-		}
+		c.storesDone(ctx)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

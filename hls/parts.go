@@ -102,7 +102,7 @@ func (l *list) take(p *cmaf.Part) (whole []*seg, err error) {
 		}
 	}
 	if l.open == nil {
-		whole = l.fill(whole, seq)
+		l.fill(seq)
 		l.open = l.start(p, seq)
 	}
 	s := l.open
@@ -131,9 +131,9 @@ func (l *list) start(p *cmaf.Part, seq int) *seg {
 }
 
 // fill stands in for segments in which the track had nothing: all lists count alike.
-func (l *list) fill(whole []*seg, seq int) []*seg {
+func (l *list) fill(seq int) {
 	if len(l.segments) == 0 {
-		return whole
+		return
 	}
 	c := l.c
 	for n := l.segments[len(l.segments)-1].seq + 1; n < seq; n++ {
@@ -150,7 +150,6 @@ func (l *list) fill(whole []*seg, seq int) []*seg {
 		s.uri = c.cfg.uri(l.name, s.name)
 		l.add(s)
 	}
-	return whole
 }
 
 // finish completes the open segment.

@@ -174,8 +174,12 @@ func (s *store) well() {
 	}
 }
 
-// wait waits until all is done, or ctx ends.
-func (s *store) wait(ctx context.Context) {
+// storesDone waits until all files are written and deleted, or ctx ends.
+func (c *channel) storesDone(ctx context.Context) {
+	s := c.store
+	if s == nil {
+		return
+	}
 	s.mu.Lock()
 	idle, running := s.idle, s.running
 	s.mu.Unlock()
@@ -256,6 +260,9 @@ func (c *channel) storePlaylists(lists ...*list) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.over {
+		return
+	}
 	for _, l := range lists {
 		if len(l.segments) > 0 {
 			c.store.put(fileJob(l.name, l.text()))
