@@ -98,7 +98,7 @@ func TestPlayers(t *testing.T) {
 			script := "let stalls = 0; video.addEventListener('waiting', () => { if (video.currentTime > 0) stalls++ });" +
 				strings.NewReplacer("URL", url, "LL", ll).Replace(x.script)
 			r := newRig(t, vhost(x.vhost), &page{modules, x.player, script})
-			r.live(key, streamtest.H264AAC())
+			stop := r.live(key, streamtest.H264AAC())
 			r.await("/live/av.mpd", nil)
 			b := startBrowser(t)
 			var nav struct{ ErrorText string }
@@ -113,6 +113,12 @@ func TestPlayers(t *testing.T) {
 				s, _ := b.look()
 				t.Logf("%+v", s)
 			}
+			stop()
+			time.Sleep(3 * time.Second) // players run dry
+			gone, _ := b.look()
+			r.live(key, streamtest.H264AAC())
+			last = b.await(t, "the next publication", func(s screen) bool { return s.Frames >= gone.Frames+150 })
+			t.Logf("%+v", last)
 		})
 	}
 }

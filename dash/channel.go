@@ -248,15 +248,27 @@ func (c *channel) hint() {
 	}
 }
 
-// breakOff ends the period: what comes does not continue it. Who waits for a segment that would have
-// been of it gets none, and nothing else under its number.
+// breakOff ends the period: what comes does not continue it. Players that count learn of that by the next
+// manifest, and take a segment that is not there for the end of all: until then they get empty ones, and
+// nothing else ever has their numbers.
 func (c *channel) breakOff() {
 	p := c.line.current()
 	c.line.end(c.next)
-	c.hint()
 	if p != nil && p.each > 0 {
-		c.next += ahead
+		for _, r := range p.reps {
+			for n := c.next; n < c.next+bridge; n++ {
+				name := fmt.Sprintf("%s-%d.m4s", r.id, n)
+				if c.files[name] == nil {
+					c.file(name, r.id)
+				}
+				c.files[name].Close()
+				delete(c.hints, name)
+				c.leaving = append(c.leaving, leaving{name, c.next + bridge + kept})
+			}
+		}
+		c.next += bridge
 	}
+	c.hint()
 }
 
 // leave lets go of files that were kept for slow players.

@@ -374,6 +374,22 @@ func TestFiles(t *testing.T) {
 	require.NoError(t, q.Close(nil))
 }
 
+// broken is a storage that takes nothing.
+type broken struct{ storage.Storage }
+
+func (broken) Put(context.Context, string, io.Reader, int64) error { return fs.ErrPermission }
+
+// TestNoDisk: a stream whose files cannot be written is served from memory all the same.
+func TestNoDisk(t *testing.T) {
+	r := newRig(t, vhost(dash.Vhost{Fragment: time.Second, Upload: &broken{storage.NewMemory()}}))
+	r.live(key, streamtest.H264AAC())
+	r.await("/live/av.mpd", func(s string) bool { return strings.Count(s, "<S ") >= 4 })
+	for s := range r.module.Streams() {
+		require.GreaterOrEqual(t, s.Failed, uint64(4))
+		require.Zero(t, s.Waiting)
+	}
+}
+
 // TestReload: other settings begin the stream anew, with the numbers that follow.
 func TestReload(t *testing.T) {
 	r := newRig(t, vhost(dash.Vhost{Fragment: time.Second}))

@@ -10,6 +10,7 @@ const (
 	maxIrregular = 2  // such periods, until segments are listed
 	kept         = 2  // segments that can be fetched after they have left the window
 	ahead        = 2  // segments that can be asked for before they begin
+	bridge       = 5  // empty segments after a period that players count in
 )
 
 // timeline is what the manifest tells: periods of segments, and when they become available. It knows
