@@ -24,7 +24,9 @@
 // SegmentTemplate@duration with availabilityTimeOffset, so that players need no new manifest for each
 // segment. Key frames do not come exactly each @duration; when the difference has grown to a quarter
 // of a segment, a period that continues the one before begins with the average of that one. Streams
-// whose segments are of no regular length get a timeline, and the latency of one.
+// whose segments are of no regular length get a timeline, and the latency of one. Where a publication
+// ends, players that have not heard of it yet get empty segments; shaka-player goes on with the next
+// publication, dash.js 5.2 in this form does not.
 //
 // # Differences from SRS
 //
