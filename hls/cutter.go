@@ -159,6 +159,9 @@ func (k *cutter) describe(t *stream.Tracks) {
 			k.l.info = &x
 		}
 	}
+	if len(tracks) == 0 {
+		k.c.m.logger().Warn("nothing of the stream can be carried in transport streams", "stream", k.c.key)
+	}
 	k.l.codecs = cmaf.Codecs(tracks...)
 }
 

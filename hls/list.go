@@ -162,7 +162,7 @@ func (l *list) slide() {
 		s.left = true
 		s.rest()
 	}
-	keep := 2*(total+time.Duration(l.c.target)*time.Second) + max(0, v.Rewind-v.Window)
+	keep := 2*total + time.Duration(l.c.target)*time.Second + max(0, v.Rewind-v.Window)
 	after := time.Duration(0)
 	for j := len(l.segments) - 1; j >= 0; j-- {
 		if after > keep && j < l.first {

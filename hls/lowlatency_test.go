@@ -250,6 +250,7 @@ func TestGap(t *testing.T) {
 		video, audio := r.body(t, "/live/av.v1.m3u8"), r.body(t, "/live/av.a1.m3u8")
 		require.Equal(t, len(uris(video)), len(uris(audio)), "%s\n%s", video, audio)
 		require.GreaterOrEqual(t, strings.Count(audio, "#EXT-X-GAP"), 3, audio)
+		require.Equal(t, []string{"8"}, tag(audio, "EXT-X-VERSION"))
 	})
 }
 

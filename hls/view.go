@@ -84,6 +84,9 @@ func (l *list) media(kind int) *playlist.Media {
 			x.Parts = entries(s.parts)
 		}
 		end -= s.duration
+		if s.gap {
+			m.Version = max(m.Version, 8)
+		}
 		m.Segments = append(m.Segments, x)
 	}
 	if low {
