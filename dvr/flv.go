@@ -1,0 +1,182 @@
+package dvr
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"github.com/srsgo/srs/flv"
+	"github.com/srsgo/srs/stream"
+)
+
+// service is the value of the metadata's field of that name.
+const service = "srsgo"
+
+// flvFile writes FLV.
+type flvFile struct {
+	out    *out
+	enc    flv.Encoder
+	tracks *stream.Tracks
+	buf    []byte
+	flvTotals
+}
+
+// flvTotals are what a file's header and metadata say at its end.
+type flvTotals struct {
+	flags      byte          // kinds of tracks that came
+	start, end time.Duration // times of the first and of the last tag
+	any        bool
+}
+
+func newFLV(o *out) *flvFile {
+	return &flvFile{out: o, enc: flv.Encoder{Multitrack: true, Extra: []stream.Field{
+		{Name: "service", Value: service}, {Name: "duration", Value: 0.0}, {Name: "filesize", Value: 0.0},
+	}}}
+}
+
+// WritePacket writes a tag, and what must come before it.
+func (f *flvFile) WritePacket(p *stream.Packet) error {
+	b := f.buf[:0]
+	switch {
+	case f.tracks == nil:
+		b = f.enc.AppendTracks(f.enc.AppendStart(b), p.Tracks, p.DTS)
+	case p.Tracks != f.tracks && p.Tracks.Diff(f.tracks)&^stream.ChangeMeta != 0:
+		for i := range p.Tracks.List { // the metadata stay what they are: where the totals go
+			if flv.Carries(p.Tracks, i, true) {
+				b = appendConfigTag(b, p.Tracks, i, p.DTS)
+			}
+		}
+	}
+	f.tracks = p.Tracks
+	n := len(b)
+	b = f.enc.AppendPacket(b, p)
+	if len(b) > n {
+		f.take(b[n], p.DTS)
+	}
+	f.buf = b
+	if cap(b) > 4*maxGather {
+		f.buf = nil
+	}
+	_, err := f.out.Write(b)
+	return err
+}
+
+func appendConfigTag(b []byte, t *stream.Tracks, i int, at time.Duration) []byte {
+	body := flv.AppendConfig(nil, t, i)
+	if len(body) == 0 {
+		return b
+	}
+	typ := uint8(flv.TagAudio)
+	if t.List[i].Kind() == stream.KindVideo {
+		typ = flv.TagVideo
+	}
+	return flv.AppendTag(b, typ, uint32(stream.Ticks(at, 1000)), nil, body)
+}
+
+// take counts a tag.
+func (t *flvTotals) take(typ byte, at time.Duration) {
+	switch typ {
+	case flv.TagAudio:
+		t.flags |= 4
+	case flv.TagVideo:
+		t.flags |= 1
+	}
+	if !t.any {
+		t.start, t.any = at, true
+	}
+	t.end = max(t.end, at)
+}
+
+func (t *flvTotals) duration() time.Duration { return t.end - t.start }
+
+// finish fills in the totals.
+func (f *flvFile) finish() error {
+	if err := f.out.flush(); err != nil {
+		return err
+	}
+	if !f.any {
+		return errNothing
+	}
+	return f.fill(f.out.draft, f.out.size.Load())
+}
+
+// file is what of a draft the formats need.
+type file interface {
+	io.ReaderAt
+	io.WriterAt
+	Truncate(int64) error
+}
+
+const (
+	flvStart     = 9 + 4 // header and first size
+	flvTagHeader = 11
+	maxFLVMeta   = 1 << 20 // how much of the first tag is looked at
+)
+
+// fill writes the totals into a file of size bytes: the header's flags, and the fields of the metadata if
+// there are any.
+func (t *flvTotals) fill(f file, size int64) error {
+	if t.flags != 0 {
+		if _, err := f.WriteAt([]byte{t.flags}, 4); err != nil {
+			return fmt.Errorf("dvr: flv: writing the header: %w", err)
+		}
+	}
+	b := make([]byte, min(size-flvStart, maxFLVMeta))
+	if _, err := f.ReadAt(b, flvStart); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("dvr: flv: reading the metadata: %w", err)
+	}
+	if len(b) < flvTagHeader || b[0] != flv.TagScript {
+		return nil
+	}
+	b = b[:min(len(b), flvTagHeader+int(b[1])<<16+int(b[2])<<8+int(b[3]))]
+	for name, v := range map[string]float64{"duration": t.duration().Seconds(), "filesize": float64(size)} {
+		// They are the last of their names: an encoder's text may have anything in it.
+		field := append([]byte{0, byte(len(name))}, name...)
+		at := bytes.LastIndex(b, append(field, 0))
+		if at < 0 || at+len(field)+9 > len(b) {
+			continue
+		}
+		value := binary.BigEndian.AppendUint64(nil, math.Float64bits(v))
+		if _, err := f.WriteAt(value, flvStart+int64(at+len(field)+1)); err != nil {
+			return fmt.Errorf("dvr: flv: writing the metadata: %w", err)
+		}
+	}
+	return nil
+}
+
+// repairFLV completes a file of an earlier process: it is cut after the last whole tag.
+func repairFLV(f file, size int64) (time.Duration, int64, error) {
+	var head [flvStart]byte
+	if n, err := f.ReadAt(head[:], 0); n < len(head) || string(head[:4]) != "FLV\x01" || binary.BigEndian.Uint32(head[5:]) != 9 {
+		return 0, 0, fmt.Errorf("dvr: flv: not a file of this format (%d bytes, %v): %w", size, err, errNothing)
+	}
+	var totals flvTotals
+	at := int64(flvStart)
+	for {
+		var h [flvTagHeader]byte
+		if n, _ := f.ReadAt(h[:], at); n < len(h) {
+			break
+		}
+		n := int64(h[1])<<16 | int64(h[2])<<8 | int64(h[3])
+		var tail [4]byte
+		if m, _ := f.ReadAt(tail[:], at+flvTagHeader+n); m < 4 || int64(binary.BigEndian.Uint32(tail[:])) != flvTagHeader+n {
+			break
+		}
+		if h[0] == flv.TagAudio || h[0] == flv.TagVideo {
+			ms := uint32(h[7])<<24 | uint32(h[4])<<16 | uint32(h[5])<<8 | uint32(h[6])
+			totals.take(h[0], stream.FromTicks(int64(ms), 1000))
+		}
+		at += flvTagHeader + n + 4
+	}
+	if !totals.any {
+		return 0, 0, errNothing
+	}
+	if err := f.Truncate(at); err != nil {
+		return 0, 0, fmt.Errorf("dvr: flv: cutting: %w", err)
+	}
+	return totals.duration(), at, totals.fill(f, at)
+}

@@ -1,0 +1,216 @@
+package dvr
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/srsgo/srs/protocol"
+	"github.com/srsgo/srs/protocol/storage"
+	"github.com/srsgo/srs/stream"
+)
+
+// drain is how long what was published last may take to be read.
+const drain = 5 * time.Second
+
+// Module records streams.
+type Module struct {
+	cfg  atomic.Pointer[Config]
+	host *protocol.Host
+
+	mu       sync.Mutex
+	disks    map[string]*storage.Disk // by directory
+	taps     map[stream.Key]*tap      // publications
+	writing  map[fileID]*recording    // files that are not complete
+	closing  bool
+	ctx      context.Context // of all recordings
+	cancel   context.CancelCauseFunc
+	finish   context.Context // of the completing of files
+	giveUp   context.CancelFunc
+	work     sync.WaitGroup // taps
+	keepOnce chan struct{}  // closed by Shutdown
+}
+
+type fileID struct {
+	disk *storage.Disk
+	name string
+}
+
+// New makes a module.
+func New(cfg Config) *Module {
+	cfg.Name = cmp.Or(cfg.Name, "dvr")
+	m := &Module{disks: map[string]*storage.Disk{}, taps: map[stream.Key]*tap{}, writing: map[fileID]*recording{}, keepOnce: make(chan struct{})}
+	m.ctx, m.cancel = context.WithCancelCause(context.Background())
+	m.finish, m.giveUp = context.WithCancel(context.Background())
+	m.cfg.Store(&cfg)
+	return m
+}
+
+// Info names the module.
+func (m *Module) Info() protocol.Info { return protocol.Info{Name: m.cfg.Load().Name} }
+
+// Start begins to look after the files that there are. Recordings begin with publications.
+func (m *Module) Start(_ context.Context, h *protocol.Host) error {
+	m.host = h
+	h.Go(m.keep)
+	return nil
+}
+
+// Shutdown completes the files that are written. When ctx ends, an MP4 that is still made plain stays
+// as it is, in fragments.
+func (m *Module) Shutdown(ctx context.Context) error {
+	m.mu.Lock()
+	m.closing = true
+	close(m.keepOnce)
+	m.mu.Unlock()
+	m.cancel(stream.ErrShutdown)
+	stop := context.AfterFunc(ctx, m.giveUp)
+	m.work.Wait()
+	stop()
+	m.giveUp()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var err error
+	for _, d := range m.disks {
+		err = errors.Join(err, d.Close())
+	}
+	return err
+}
+
+// Reload takes over what next has. Recordings whose settings change begin or end, or go on in a new
+// file; those that an operator has begun or ended stay so. Another HTTP listener needs a new module.
+func (m *Module) Reload(next protocol.Module) error {
+	n, ok := next.(*Module)
+	if !ok {
+		return fmt.Errorf("dvr: reload with a %T", next)
+	}
+	if m.cfg.Load().HTTP != n.cfg.Load().HTTP {
+		return errors.New("dvr: reload: the listeners differ")
+	}
+	m.cfg.Store(n.cfg.Load())
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range m.taps {
+		t.look()
+	}
+	return nil
+}
+
+// disk opens a directory, once for all streams.
+func (m *Module) disk(dir string) (*storage.Disk, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if d := m.disks[dir]; d != nil {
+		return d, nil
+	}
+	d, err := storage.NewDisk(dir)
+	if err != nil {
+		return nil, fmt.Errorf("dvr: %w", err)
+	}
+	m.disks[dir] = d
+	return d, nil
+}
+
+// begin notes a file that is written from now on.
+func (m *Module) begin(f *recording) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.writing[fileID{f.info.Dir, f.info.Name}] = f
+}
+
+func (m *Module) end(f *recording) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.writing, fileID{f.info.Dir, f.info.Name})
+}
+
+// isWriting tells whether a file is written, or completed, now.
+func (m *Module) isWriting(d *storage.Disk, name string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.writing[fileID{d, name}] != nil
+}
+
+// complete gives a file its place and tells of it. err is what its end gave.
+func (m *Module) complete(r *recorder, f *recording, err error) {
+	defer m.end(f)
+	info, draft := f.snapshot(), f.out.draft
+	if errors.Is(err, errNothing) || info.Bytes == 0 {
+		if err := draft.Discard(); err != nil {
+			r.log.Warn("empty recording", "file", info.File, "err", err)
+		}
+		return
+	}
+	if err != nil {
+		r.log.Warn("recording is not whole", "file", info.File, "err", err)
+	}
+	if err := m.place(&info, draft, r.cfg.Exists == Replace); err != nil {
+		r.log.Error("recording cannot be completed", "file", info.File, "err", err)
+		return
+	}
+	r.log.Info("recorded", "file", info.File, "bytes", info.Bytes, "duration", info.Duration, "gaps", info.Gaps, "fragmented", info.Fragmented)
+	m.completed(info)
+}
+
+// completed tells of a file that has its place.
+func (m *Module) completed(info Recording) {
+	if f := m.cfg.Load().OnFile; f != nil {
+		f(info)
+	}
+}
+
+// place gives a complete draft its name: an MP4 as a plain file, if that can be made.
+func (m *Module) place(info *Recording, draft *storage.Draft, replace bool) error {
+	if format(info.Name) != ".mp4" {
+		return draft.Commit(replace)
+	}
+	size, duration, err := m.flatten(info, draft, replace)
+	switch {
+	case err == nil:
+		info.Bytes, info.Duration = size, duration
+		return draft.Discard()
+	case errors.Is(err, errNothing):
+		return errors.Join(err, draft.Discard())
+	}
+	m.host.Logger.Warn("an MP4 stays in fragments", "file", info.File, "err", err)
+	info.Fragmented = true
+	return draft.Commit(replace)
+}
+
+// flatten makes the plain MP4 of fragments, which stay.
+func (m *Module) flatten(info *Recording, draft *storage.Draft, replace bool) (size int64, duration time.Duration, err error) {
+	index, err := parseMovie(draft, info.Bytes)
+	if err != nil {
+		return 0, 0, err
+	}
+	if index.whole < info.Bytes {
+		if err := draft.Truncate(index.whole); err != nil {
+			return 0, 0, err
+		}
+		info.Bytes = index.whole
+	}
+	r, size, duration, err := index.plain(draft, info.Start)
+	if err != nil {
+		return 0, 0, err
+	}
+	if !replace {
+		if f, err := info.Dir.Open(m.finish, info.Name); err == nil {
+			_ = f.Close()
+			return 0, 0, &takenError{info.File}
+		}
+	}
+	if err := info.Dir.Put(m.finish, info.Name, r, size); err != nil {
+		return 0, 0, err
+	}
+	return size, duration, nil
+}
+
+var (
+	_ protocol.Module   = (*Module)(nil)
+	_ protocol.Reloader = (*Module)(nil)
+	_ protocol.Tapper   = (*Module)(nil)
+)

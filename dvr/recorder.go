@@ -1,0 +1,322 @@
+package dvr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"path"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/srsgo/srs/protocol/storage"
+	"github.com/srsgo/srs/stream"
+)
+
+// Why a recording ends before its publication.
+var (
+	errStopped  = errors.New("dvr: the recording was stopped")
+	errSettings = errors.New("dvr: the settings have changed")
+)
+
+// takenError: the file exists already.
+type takenError struct{ name string }
+
+func (e *takenError) Error() string { return "dvr: " + e.name + " exists already" }
+
+// Code is SRS's ERROR_DVR_CANNOT_APPEND.
+func (e *takenError) Code() int { return 3082 }
+
+// Is makes errors.Is find fs.ErrExist.
+func (e *takenError) Is(target error) bool { return target == fs.ErrExist }
+
+// retryAfter is how long after trouble with the disk a new file is tried.
+const retryAfter = 10 * time.Second
+
+// recorder writes the files of a publication.
+type recorder struct {
+	m      *Module
+	key    stream.Key
+	pub    *stream.Session
+	cfg    Vhost
+	disk   *storage.Disk
+	name   string // template of names
+	ext    string
+	log    *slog.Logger
+	cut    atomic.Bool // wanted by an operator
+	tracks *stream.Tracks
+
+	now     *recording    // being written; nil for none
+	retry   time.Time     // not before
+	trouble error         // since when no file could be written; nil: none
+	seq     int           // of the next file
+	done    chan struct{} // of the file before; closed when it is complete
+}
+
+// recording is a file that is being written.
+type recording struct {
+	mu     sync.Mutex
+	info   Recording
+	out    *out
+	w      writer
+	clock  clock
+	tracks *stream.Tracks
+	start  time.Duration // of the stream
+	end    time.Duration
+	saved  time.Duration // what came before is on disk
+}
+
+// snapshot tells of the file as it is now.
+func (f *recording) snapshot() Recording {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r := f.info
+	r.Bytes = f.out.size.Load()
+	r.Duration = f.end - f.start
+	return r
+}
+
+func newRecorder(m *Module, key stream.Key, pub *stream.Session, cfg Vhost) (*recorder, error) {
+	dir, template := storage.Split(cfg.Path)
+	disk, err := m.disk(dir)
+	if err != nil {
+		return nil, err
+	}
+	r := &recorder{m: m, key: key, pub: pub, cfg: cfg, disk: disk, name: template, ext: format(cfg.Path),
+		log: m.host.Logger.With("stream", key, "session", pub.ID)}
+	return r, nil
+}
+
+// run records until ctx or the publication ends.
+func (r *recorder) run(ctx context.Context, s *stream.Stream, at stream.Start) error {
+	src := s.Open(ctx, at)
+	defer src.Close()
+	defer r.wait()
+	defer r.close()
+	for {
+		p, err := src.ReadPacket()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if r.tracks == nil { // what was announced is waited for: a file's header tells it
+			if r.tracks, err = src.Tracks(ctx); err != nil && r.pub.Err() == nil {
+				return err
+			} else if err != nil {
+				r.tracks = p.Tracks
+			}
+		}
+		if err := r.write(r.settled(p)); err != nil {
+			return err
+		}
+	}
+}
+
+// settled gives packets from before the tracks were known those that are known now.
+func (r *recorder) settled(p *stream.Packet) *stream.Packet {
+	n := len(p.Tracks.List)
+	if p.Tracks == r.tracks || n >= len(r.tracks.List) {
+		return p
+	}
+	first := stream.Tracks{List: r.tracks.List[:n]}
+	if first.Diff(p.Tracks)&^stream.ChangeMeta != 0 {
+		return p
+	}
+	q := *p
+	q.Tracks = r.tracks
+	return &q
+}
+
+// write takes a packet. Its error ends the recording; trouble with the disk does not.
+func (r *recorder) write(p *stream.Packet) error {
+	if r.now != nil && r.ends(p) {
+		r.close()
+	}
+	if r.now == nil {
+		if time.Now().Before(r.retry) {
+			return nil
+		}
+		if err := r.open(p); err != nil {
+			return r.failed(err)
+		}
+	}
+	f := r.now
+	err := f.write(p)
+	if err == nil {
+		err = r.follow()
+	}
+	if err != nil {
+		return r.failed(err)
+	}
+	if r.trouble != nil {
+		r.log.Info("recording goes on", "file", f.info.File)
+		r.trouble = nil
+	}
+	return nil
+}
+
+// ends tells whether p belongs into the next file.
+func (r *recorder) ends(p *stream.Packet) bool {
+	f := r.now
+	if r.ext == ".mp4" && p.Tracks != f.tracks && p.Tracks.Diff(f.tracks)&^stream.ChangeMeta != 0 {
+		return true
+	}
+	video := p.Tracks.Has(stream.KindVideo)
+	if video && !p.Key() && !r.cfg.NoWaitKeyFrame {
+		return false
+	}
+	return r.cut.Load() || r.cfg.Plan == Segment && p.DTS-f.start >= r.cfg.Duration
+}
+
+// failed ends the file after an error. It gives those errors that end the recording.
+func (r *recorder) failed(err error) error {
+	r.close()
+	if errors.Is(err, stream.ErrUnsupported) || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrInvalid) {
+		return err
+	}
+	if r.trouble == nil {
+		r.log.Error("recording stops: the file cannot be written; the stream goes on, a new file is tried every 10 s", "err", err)
+	}
+	r.trouble, r.retry = err, time.Now().Add(retryAfter)
+	return nil
+}
+
+// open begins a file with p.
+func (r *recorder) open(p *stream.Packet) error {
+	r.cut.Store(false)
+	now := time.Now()
+	if r.cfg.UTC {
+		now = now.UTC()
+	}
+	draft, err := r.create(now)
+	if err != nil {
+		return err
+	}
+	f := &recording{out: &out{draft: draft}, clock: clock{jitter: r.cfg.Jitter}, tracks: p.Tracks, start: p.DTS, end: p.DTS, saved: p.DTS}
+	f.info = Recording{Key: r.key, Session: r.pub, Dir: r.disk, Name: draft.Name(), File: shown(r.disk, draft.Name()), Start: now}
+	switch r.ext {
+	case ".mp4":
+		f.w = newMP4(f.out)
+	case ".ts":
+		f.w = newTS(f.out)
+	default:
+		f.w = newFLV(f.out)
+	}
+	r.now = f
+	r.m.begin(f)
+	r.log.Info("recording", "file", f.info.File)
+	return nil
+}
+
+// shown is a file's path as it is configured.
+func shown(d *storage.Disk, name string) string { return strings.TrimSuffix(d.Dir(), "/") + "/" + name }
+
+// maxNumber is how many names are tried with Number.
+const maxNumber = 10000
+
+// create makes the draft of a file.
+func (r *recorder) create(now time.Time) (*storage.Draft, error) {
+	name, err := storage.Expand(r.name, storage.Vars{Key: r.key, Seq: r.seq, Time: now})
+	if err != nil {
+		return nil, err
+	}
+	stem := strings.TrimSuffix(name, path.Ext(name))
+	for n := 0; ; n++ {
+		if n > 0 {
+			name = fmt.Sprintf("%s-%d%s", stem, n, r.ext)
+		}
+		draft, err := r.try(name)
+		if err == nil {
+			r.seq++
+			return draft, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+		// A second file within the same name's time is no other publication's: it is numbered too.
+		if r.cfg.Exists != Number && r.seq == 0 || n == maxNumber {
+			return nil, &takenError{shown(r.disk, name)}
+		}
+	}
+}
+
+// try makes a draft, unless the name is taken.
+func (r *recorder) try(name string) (*storage.Draft, error) {
+	if r.cfg.Exists != Replace {
+		f, err := r.disk.Open(context.Background(), name)
+		if err == nil {
+			_ = f.Close()
+			return nil, fs.ErrExist
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return r.disk.Create(name)
+}
+
+// write takes a packet.
+func (f *recording) write(p *stream.Packet) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if p.Flags&stream.Discontinuity != 0 && f.end > f.start {
+		f.info.Gaps++
+	}
+	f.tracks, f.end = p.Tracks, max(f.end, p.DTS)
+	if err := f.w.WritePacket(f.clock.packet(p)); err != nil {
+		return err
+	}
+	if p.DTS-f.saved < partDuration {
+		return nil
+	}
+	f.saved = p.DTS
+	return f.out.flush()
+}
+
+// follow goes on in another file if the one of now could not take all that came.
+func (r *recorder) follow() error {
+	f := r.now
+	was, ok := f.w.(*mp4File)
+	if !ok || was.next == nil {
+		return nil
+	}
+	r.close()
+	p := &stream.Packet{Tracks: f.tracks, DTS: f.end}
+	if err := r.open(p); err != nil {
+		return err
+	}
+	r.now.clock = f.clock
+	r.now.w = was.successor(r.now.out)
+	return was.err
+}
+
+// close completes the file, on a goroutine of its own: that of a long MP4 takes time. One is completed
+// at a time.
+func (r *recorder) close() {
+	f := r.now
+	if f == nil {
+		return
+	}
+	r.wait()
+	r.now = nil
+	done := make(chan struct{})
+	r.done = done
+	err := f.w.finish()
+	go func() {
+		defer close(done)
+		r.m.complete(r, f, err)
+	}()
+}
+
+// wait waits until the file before is complete.
+func (r *recorder) wait() {
+	if r.done != nil {
+		<-r.done
+	}
+}
