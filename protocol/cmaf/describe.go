@@ -86,9 +86,14 @@ func describeAC3(t *stream.Track, frame []byte) error {
 	if err != nil {
 		return err
 	}
-	v := uint32(fscod)<<22 | uint32(bsid)<<17 | uint32(bsmod)<<14 | uint32(acmod)<<11 | uint32(lfe)<<10 | uint32(sizecod>>1)<<5
-	t.Config = []byte{byte(v >> 16), byte(v >> 8), byte(v)}
+	t.Config = dac3(fscod, bsid, bsmod, acmod, byte(lfe), sizecod>>1)
 	return nil
+}
+
+// dac3 gives the content of the box (ETSI TS 102 366 F.4).
+func dac3(fscod, bsid, bsmod, acmod, lfe, rate byte) []byte {
+	v := uint32(fscod)<<22 | uint32(bsid)<<17 | uint32(bsmod)<<14 | uint32(acmod)<<11 | uint32(lfe)<<10 | uint32(rate)<<5
+	return []byte{byte(v >> 16), byte(v >> 8), byte(v)}
 }
 
 // describeEAC3 reads syncinfo and bsi of E-AC-3 (ETSI TS 102 366 E.1.2) as one independent
@@ -103,8 +108,39 @@ func describeEAC3(t *stream.Track, frame []byte) error {
 	size := (int(frame[2]&7)<<8 | int(frame[3]) + 1) * 2
 	rate := min(size*8*t.SampleRate/frameSamples(t, frame)/1000, 1<<13-1)
 	fscod, acmod, lfe, bsid := frame[4]>>6, frame[4]>>1&7, frame[4]&1, frame[5]>>3
-	t.Config = []byte{byte(rate >> 5), byte(rate << 3), fscod<<6 | bsid<<1, acmod<<1 | lfe, 0}
+	t.Config = dec3(rate, fscod, bsid, acmod, lfe)
 	return nil
+}
+
+// dec3 gives the content of the box (ETSI TS 102 366 F.6) for one independent substream.
+func dec3(rate int, fscod, bsid, acmod, lfe byte) []byte {
+	return []byte{byte(rate >> 5), byte(rate << 3), fscod<<6 | bsid<<1, acmod<<1 | lfe, 0}
+}
+
+// assume gives t with the configuration that its frames have in all likelihood, where it takes a frame
+// to know. Decoders go by the frames: what may be wrong is the bit rate of AC-3 and the profile of VP9.
+func assume(t stream.Track) stream.Track {
+	if len(t.Config) > 0 {
+		return t
+	}
+	fscod := slices.Index([]int{48000, 44100, 32000}, t.SampleRate)
+	known := fscod >= 0 && t.Channels >= 1 && t.Channels <= 6
+	acmod, lfe := byte(t.Channels), byte(0)
+	switch t.Channels {
+	case 4: // two in front, two behind
+		acmod = 6
+	case 5, 6:
+		acmod, lfe = 7, byte(t.Channels-5)
+	}
+	switch {
+	case t.Codec == stream.AC3 && known:
+		t.Config = dac3(byte(fscod), 8, 0, acmod, lfe, 14) // 384 kb/s
+	case t.Codec == stream.EAC3 && known:
+		t.Config = dec3(0, byte(fscod), 16, acmod, lfe)
+	case t.Codec == stream.VP9 && t.Width > 0 && t.Height > 0:
+		t.Config = vpcC(&t, 0, 8<<4|1<<1)
+	}
+	return t
 }
 
 // describeVP9 makes the content of a vpcC (VP-ISOBMFF) from a key frame.
@@ -116,22 +152,25 @@ func describeVP9(t *stream.Track, frame []byte) error {
 	if err := codec.FillFrame(t, frame); err != nil {
 		return err
 	}
-	c := byte(1) // chroma of profiles 0 and 2: 4:2:0, collocated
-	depth, color := byte(8), byte(0)
+	chroma, depth, full := byte(1), byte(8), byte(0) // profiles 0 and 2: 4:2:0, collocated
 	if cc := h.ColorConfig; cc != nil {
 		depth = cc.BitDepth
 		if !cc.SubsamplingX && !cc.SubsamplingY {
-			c = 3
+			chroma = 3
 		} else if cc.SubsamplingX && !cc.SubsamplingY {
-			c = 2
+			chroma = 2
 		}
 		if cc.ColorRange {
-			color = 1
+			full = 1
 		}
 	}
-	// 2: unspecified primaries, transfer and matrix
-	t.Config = []byte{1, 0, 0, 0, h.Profile, vp9Level(t.Width * t.Height), depth<<4 | c<<1 | color, 2, 2, 2, 0, 0}
+	t.Config = vpcC(t, h.Profile, depth<<4|chroma<<1|full)
 	return nil
+}
+
+// vpcC gives the content of the box, of unspecified primaries, transfer and matrix.
+func vpcC(t *stream.Track, profile, sample byte) []byte {
+	return []byte{1, 0, 0, 0, profile, vp9Level(t.Width * t.Height), sample, 2, 2, 2, 0, 0}
 }
 
 // vp9Level gives the lowest level whose pictures are large enough, at usual frame rates.

@@ -11,8 +11,12 @@ import (
 // over HTTP as .mp4, or over a WebSocket for Media Source Extensions. It is a stream.Encoder; its zero
 // value is ready. It allocates nothing for a packet, beyond growing dst. It is for one goroutine.
 //
-// Tracks that cannot be described before a frame has come (see [Describe]) are left out. A sample's
-// duration is that of the one before it; the time of each is exact.
+// A viewer may join at any frame, so that tracks are described without one: AC-3 and E-AC-3 by their
+// rate and channels, VP9 without configuration by its size, as profile 0. Where those are not known yet
+// ([ErrFrame]), the track is left out until Tracks that tell them.
+//
+// A sample's duration is that of the one before it, where its frame does not tell; the time of each is
+// right, with audio frames end to end as [Packager] has them.
 type Encoder struct {
 	// NoAudio and NoVideo leave tracks out. They must not change once it is in use.
 	NoAudio, NoVideo bool
@@ -26,7 +30,7 @@ type Encoder struct {
 type encoded struct {
 	id uint32
 	track
-	last int64 // decoding time of the sample before
+	last, end int64 // decoding time of the sample before, and where that ends
 }
 
 // NewFormat gives the format of progressive MP4. Both kinds of tracks left out means neither.
@@ -57,12 +61,12 @@ func (e *Encoder) AppendTracks(dst []byte, t *stream.Tracks, _ time.Duration) []
 		if kind == stream.KindAudio && e.NoAudio || kind == stream.KindVideo && e.NoVideo {
 			continue
 		}
-		info, err := Describe(t.List[i], nil)
+		info, err := Describe(assume(t.List[i]), nil)
 		if err != nil {
 			continue
 		}
 		infos = append(infos, info)
-		e.list[i] = encoded{id: uint32(len(infos)), last: -1, track: track{
+		e.list[i] = encoded{id: uint32(len(infos)), last: -1, end: -1, track: track{
 			info: info, hz: Timescale(&info), video: kind == stream.KindVideo, samples: make([]sample, 1),
 		}}
 	}
@@ -79,11 +83,14 @@ func (e *Encoder) AppendPacket(dst []byte, p *stream.Packet) []byte {
 	}
 	t := &e.list[p.Track]
 	dts := max(stream.Ticks(p.DTS, t.hz), 0)
+	if !t.video {
+		dts = endToEnd(dts, t.end, t.hz)
+	}
 	s := sample{dts: dts, duration: t.duration(dts, p.Payload), flags: p.Flags, payload: p.Payload}
 	if t.video {
 		s.offset = int32(stream.Ticks(p.PTS, t.hz) - dts)
 	}
-	t.last = dts
+	t.last, t.end = dts, dts+s.duration
 	t.samples[0] = s
 	e.number++
 	dst, moof := begin(dst, "moof")

@@ -115,8 +115,27 @@ func frameSamples(t *stream.Track, frame []byte) int {
 		if h, err := codec.ParseMP3(frame); err == nil {
 			return h.Samples
 		}
+	case stream.FLAC:
+		return flacSamples(frame)
 	case stream.Opus:
 		return opusSamples(frame)
+	}
+	return 0
+}
+
+// flacSamples reads the block size of a frame header (RFC 9639 9.1.1), 0 for the uncommon ones that
+// stand behind the frame's number.
+func flacSamples(frame []byte) int {
+	if len(frame) < 4 || frame[0] != 0xff || frame[1]>>1 != 0x7c {
+		return 0
+	}
+	switch n := frame[2] >> 4; {
+	case n == 1:
+		return 192
+	case n >= 2 && n <= 5:
+		return 144 << n
+	case n >= 8:
+		return 1 << n
 	}
 	return 0
 }

@@ -42,13 +42,18 @@ func (t *track) ticks(p *stream.Packet) int64 {
 	dts := stream.Ticks(p.DTS, t.hz)
 	if t.waiting && !t.video {
 		if n := int64(frameSamples(&t.info, t.next.payload)); n > 0 {
-			to := t.next.dts + n
-			if d := dts - to; max(d, -d) <= int64(t.hz)/500 {
-				dts = to
-			}
+			dts = endToEnd(dts, t.next.dts+n, t.hz)
 		}
 	}
 	return max(dts, t.least)
+}
+
+// endToEnd gives end, where an audio frame before ends, if dts is at most 2 ms off; else dts.
+func endToEnd(dts, end int64, hz int) int64 {
+	if d := dts - end; end >= 0 && max(d, -d) <= int64(hz)/500 {
+		return end
+	}
+	return dts
 }
 
 // take makes p the sample that waits.
