@@ -42,7 +42,7 @@ func (p *Player) attach(f *Format) error {
 			return ErrClosed
 		case s.wires.byKey[k] == w:
 			p.wire, p.view = w, w.ring.Cursor(p.startAt())
-			if w.backlog > 0 {
+			if f.AnyPacket && (w.backlog > 0 || p.view.findKey) {
 				p.view.findKey = false
 				p.view.pos.Store(w.since(s.clock.last - w.backlog))
 			}

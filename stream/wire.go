@@ -32,8 +32,11 @@ type Format struct {
 	// viewer's: formats that differ in them alone still share their wire.
 	Frame   func(dst []byte, n int) []byte
 	Trailer string
-	// Backlog has viewers begin so long before the newest packet, as far as the wire goes back: for
-	// formats of which every packet can be decoded by itself. It belongs to Key.
+	// AnyPacket: decoding can begin at each of the format's packets, as that of sound can. Viewers then do
+	// not wait for a key frame where none is cached.
+	AnyPacket bool
+	// Backlog, with AnyPacket, has viewers begin so long before the newest packet, as far as the wire and
+	// the publication go back. It belongs to Key.
 	Backlog time.Duration
 }
 
@@ -269,11 +272,11 @@ func (w *wire) slabAt(pos uint64) *slab {
 	return w.slab
 }
 
-// since gives the first position whose time is not before t.
+// since gives the first position whose time is not before t, of the publication that is under way.
 func (w *wire) since(t time.Duration) uint64 {
-	pos, end := w.ring.tail.Load(), w.ring.flushed.Load()
-	for ; pos < end; pos++ {
-		if r := w.ring.at(pos); r != nil && r.flags&recEnd == 0 && r.dts >= t {
+	pos, tail := w.ring.flushed.Load(), w.ring.tail.Load()
+	for ; pos > tail; pos-- {
+		if r := w.ring.at(pos - 1); r == nil || r.flags&recEnd != 0 || r.dts < t {
 			break
 		}
 	}
