@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,7 +53,8 @@ type Remux struct {
 	Mount string
 	// Mounts are further ones.
 	Mounts []string
-	// FastCache is how much of the past a viewer of sound alone is sent at once (.aac, .mp3).
+	// FastCache is how much of the past a viewer of sound alone is sent at once (.aac, .mp3). It costs a
+	// reader for each publication. A change counts for publications that begin later.
 	FastCache time.Duration
 	// NoAudio and NoVideo leave a kind out of the header (has_audio, has_video off).
 	// They count where NoGuess is set; both together mean neither.
@@ -96,6 +99,9 @@ func (c *Config) remux(vhost string) Remux {
 	return x
 }
 
+// mounts gives all templates of paths.
+func (x *Remux) mounts() []string { return append([]string{x.Mount}, x.Mounts...) }
+
 // Module plays streams as FLV over HTTP/1, HTTP/2 and WebSocket, takes those that are
 // posted, and dials http and https URLs of FLV streams.
 type Module struct {
@@ -129,7 +135,10 @@ func New(cfg Config) *Module {
 // Info names the module.
 func (m *Module) Info() protocol.Info {
 	cfg := m.cfg.Load()
-	info := protocol.Info{Name: cfg.Name, Egress: []string{"http-flv", "ws-flv"}}
+	info := protocol.Info{Name: cfg.Name}
+	for _, ext := range append([]string{extension}, slices.Sorted(maps.Keys(cfg.Formats))...) {
+		info.Egress = append(info.Egress, "http-"+ext[1:], "ws-"+ext[1:])
+	}
 	if cfg.Ingest.enabled() {
 		info.Ingest = []string{"http-flv"}
 	}
@@ -254,4 +263,5 @@ var (
 	_ protocol.Module   = (*Module)(nil)
 	_ protocol.Dialer   = (*Module)(nil)
 	_ protocol.Reloader = (*Module)(nil)
+	_ protocol.Tapper   = (*Module)(nil)
 )

@@ -39,7 +39,7 @@ func (m *Module) resolve(r *http.Request, cfg *Config) *demand {
 	if !x.Enabled {
 		return nil
 	}
-	for _, mount := range append([]string{x.Mount}, x.Mounts...) {
+	for _, mount := range x.mounts() {
 		if d := m.resolveMount(r, res, mount, ext); d != nil {
 			d.remux, d.cfg, d.format = x, cfg, format
 			return d

@@ -202,6 +202,8 @@ func (v *viewer) finishWebSocket(err error) {
 		code = ws.StatusNormalClosure
 	case errors.Is(err, errWait):
 		code = statusTryAgain
+	case errors.Is(err, stream.ErrUnsupported):
+		code = ws.StatusUnsupportedData
 	case errors.Is(err, stream.ErrShutdown):
 		code = ws.StatusGoingAway
 	case v.player.Session().Err() != nil:
