@@ -63,7 +63,7 @@ func sound(c stream.Codec, name string, encoder func() stream.Encoder) func(*flv
 			return nil, unsupported(name)
 		}
 		backlog := max(x.FastCache, 0)
-		return &stream.Format{Name: name, Key: backlog, Backlog: backlog, New: encoder}, nil
+		return &stream.Format{Name: name, Key: backlog, AnyPacket: true, Backlog: backlog, New: encoder}, nil
 	}
 }
 

@@ -2,105 +2,19 @@ package remux_test
 
 import (
 	"bytes"
-	"context"
-	"crypto/sha256"
 	"io"
 	"net/http"
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
 
 	"github.com/srsgo/srs/flv"
-	"github.com/srsgo/srs/protocol"
-	"github.com/srsgo/srs/protocol/remux"
 	"github.com/srsgo/srs/stream"
 	"github.com/srsgo/srs/stream/streamtest"
 )
-
-func TestMain(m *testing.M) { streamtest.Main(m) }
-
-// rig is a server that plays all formats.
-type rig struct {
-	hub  *stream.Hub
-	addr string
-}
-
-func newRig(t *testing.T, x flv.Remux) *rig {
-	t.Helper()
-	streamtest.CheckLeaks(t)
-	x.Enabled = true
-	x.Mounts = []string{"[vhost]/[app]/[stream].ts", "[vhost]/[app]/[stream].mp4", "[vhost]/[app]/[stream].aac", "[vhost]/[app]/[stream].mp3"}
-	srv := protocol.NewServer(protocol.Config{ServerName: "SRS/6.0.157(Hang)", HTTP: []protocol.HTTPListener{{Name: "http", Listen: []string{"127.0.0.1:0"}}}},
-		flv.New(flv.Config{Formats: remux.Formats(), Vhost: func(string) flv.Remux { return x }}))
-	srv.Hub().SetSettings(func(stream.Key) (stream.Settings, error) {
-		return stream.Settings{Probe: 100 * time.Millisecond, Linger: 10 * time.Millisecond}, nil
-	})
-	require.NoError(t, srv.Start(t.Context()))
-	t.Cleanup(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		require.NoError(t, srv.Shutdown(ctx))
-		require.Zero(t, srv.Panics())
-	})
-	return &rig{srv.Hub(), srv.HTTPAddrs("http")[0].String()}
-}
-
-func (r *rig) publish(t *testing.T, name string) *stream.Publisher {
-	t.Helper()
-	p, err := r.hub.Publish(t.Context(), stream.Request{Key: stream.Key{Vhost: stream.DefaultVhost, App: "live", Name: name}})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = p.Close(nil) })
-	return p
-}
-
-// play gives what a viewer of a whole clip gets, which joins once its first packets are there.
-func (r *rig) play(t *testing.T, clip *streamtest.Clip, ext string, open func(url string) io.ReadCloser) []byte {
-	t.Helper()
-	name := strings.ToLower(clip.Name) + strings.ReplaceAll(ext, ".", "-")
-	p := r.publish(t, name)
-	all := clip.Packets()
-	next, seen := 0, map[int]bool{}
-	for ; len(seen) < len(all[0].Tracks.List) || next < 5; next++ {
-		seen[all[next].Track] = true
-		require.NoError(t, p.WritePacket(all[next]))
-	}
-	body := open(r.addr + "/live/" + name + ext)
-	defer body.Close()
-	require.Eventually(t, func() bool { return p.Stream().Stats().Viewers == 1 }, 10*time.Second, time.Millisecond)
-	got := make(chan []byte)
-	go func() { b, _ := io.ReadAll(body); got <- b }()
-	time.Sleep(50 * time.Millisecond)
-	for ; next < len(all); next++ {
-		require.NoError(t, p.WritePacket(all[next]))
-		if next%20 == 0 {
-			time.Sleep(time.Millisecond)
-		}
-	}
-	require.NoError(t, p.Close(nil))
-	return <-got
-}
-
-func (r *rig) get(t *testing.T) func(string) io.ReadCloser {
-	return func(url string) io.ReadCloser {
-		pr, pw := io.Pipe() // the answer comes with the first media
-		go func() {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+url, nil)
-			if err == nil {
-				var resp *http.Response
-				if resp, err = (&http.Transport{DisableKeepAlives: true}).RoundTrip(req); err == nil {
-					_, err = io.Copy(pw, resp.Body)
-					_ = resp.Body.Close()
-				}
-			}
-			_ = pw.CloseWithError(err)
-		}()
-		return pr
-	}
-}
 
 // frames gives a hash of each frame that a demuxer of ffmpeg's finds, and fails on anything it says.
 func frames(t *testing.T, b []byte, ext string) (audio, video int) {
@@ -144,7 +58,7 @@ func TestFormats(t *testing.T) {
 		{streamtest.AV1AAC(), ".mp4", true, true}, {streamtest.VP9Opus(), ".mp4", true, false}, {streamtest.H264Opus(), ".mp4", true, true},
 	} {
 		t.Run(x.clip.Name+x.ext, func(t *testing.T) {
-			b := r.play(t, x.clip, x.ext, r.get(t))
+			b := r.play(t, x.clip, x.ext, over1)
 			audio, video := frames(t, b, x.ext)
 			var wantAudio, wantVideo int
 			for _, p := range x.clip.Packets() {
@@ -165,34 +79,18 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// TestWebSocket: the same bytes come in messages, the initialization segment first.
-func TestWebSocket(t *testing.T) {
+// TestTransports: each format comes whole over each kind of HTTP, the same over all.
+func TestTransports(t *testing.T) {
 	r := newRig(t, flv.Remux{})
-	for _, ext := range []string{".ts", ".mp4"} {
-		b := r.play(t, streamtest.H264AAC(), ext, func(url string) io.ReadCloser {
-			conn, br, _, err := ws.Dial(t.Context(), "ws://"+url)
-			require.NoError(t, err)
-			pr, pw := io.Pipe()
-			var in io.Reader = conn
-			if br != nil {
-				in = io.MultiReader(br, conn)
-			}
-			go func() {
-				defer conn.Close()
-				for {
-					f, err := ws.ReadFrame(in)
-					if err != nil || f.Header.OpCode == ws.OpClose {
-						_ = pw.Close()
-						return
-					}
-					_, _ = pw.Write(f.Payload)
-				}
-			}()
-			return pr
-		})
-		audio, video := frames(t, b, ext)
-		require.Greater(t, audio, 40)
-		require.Greater(t, video, 40)
+	for _, ext := range []string{".flv", ".ts", ".mp4", ".aac"} {
+		want := r.play(t, streamtest.H264AAC(), ext, over1)
+		for name, open := range map[string]opener{
+			"HTTP/1.0": over0, "HTTPS": overTLS, "HTTP/2": over2, "WebSocket": overWebSocket, "WebSocket with TLS": overWebSocketTLS,
+		} {
+			t.Run(name+" "+ext, func(t *testing.T) {
+				require.True(t, bytes.Equal(want, r.play(t, streamtest.H264AAC(), ext, open)))
+			})
+		}
 	}
 }
 
@@ -242,52 +140,13 @@ func TestNothingToPlay(t *testing.T) {
 		require.Equal(t, http.StatusUnsupportedMediaType, resp.StatusCode)
 		_ = resp.Body.Close()
 	}
+	m := overWebSocket(t, r, "/live/v.aac").(*messages)
+	_, err := m.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	require.Equal(t, ws.StatusUnsupportedData, m.code)
+	require.NoError(t, m.Close())
 	resp, err := http.Get("http://" + r.addr + "/live/v.ogg")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusNotFound, resp.StatusCode)
 	_ = resp.Body.Close()
-}
-
-// TestFastCache: with it, who comes later gets what the first viewer got, as far back as it goes.
-func TestFastCache(t *testing.T) {
-	for _, cache := range []time.Duration{0, time.Hour} {
-		r := newRig(t, flv.Remux{FastCache: cache})
-		p := r.publish(t, "a")
-		all := streamtest.AACOnly().Packets()
-		half := len(all) / 2
-		for _, pkt := range all[:half] {
-			require.NoError(t, p.WritePacket(pkt))
-		}
-		// one gives the first bytes of a viewer that comes now, while the next packets are written.
-		next := half
-		one := func() []byte {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+r.addr+"/live/a.aac", nil)
-			require.NoError(t, err)
-			got := make(chan []byte)
-			go func() {
-				b := make([]byte, 64)
-				if resp, err := http.DefaultTransport.RoundTrip(req); err == nil {
-					_, _ = io.ReadFull(resp.Body, b)
-					t.Cleanup(func() { _ = resp.Body.Close() })
-				}
-				got <- b
-			}()
-			for ; ; next++ {
-				select {
-				case b := <-got:
-					return b
-				case <-time.After(5 * time.Millisecond):
-					require.NoError(t, p.WritePacket(all[next]))
-				}
-			}
-		}
-		a := one()
-		for range 5 {
-			require.NoError(t, p.WritePacket(all[next]))
-			next++
-		}
-		b := one()
-		require.Equal(t, cache > 0, sha256.Sum256(a) == sha256.Sum256(b))
-		require.NoError(t, p.Close(nil))
-	}
 }
