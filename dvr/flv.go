@@ -151,8 +151,14 @@ func (t *flvTotals) fill(f file, size int64) error {
 // repairFLV completes a file of an earlier process: it is cut after the last whole tag.
 func repairFLV(f file, size int64) (time.Duration, int64, error) {
 	var head [flvStart]byte
-	if n, err := f.ReadAt(head[:], 0); n < len(head) || string(head[:4]) != "FLV\x01" || binary.BigEndian.Uint32(head[5:]) != 9 {
-		return 0, 0, fmt.Errorf("dvr: flv: not a file of this format (%d bytes, %v): %w", size, err, errNothing)
+	if size < flvStart {
+		return 0, 0, errNothing
+	}
+	if _, err := f.ReadAt(head[:], 0); err != nil {
+		return 0, 0, fmt.Errorf("dvr: flv: reading the header: %w", err)
+	}
+	if string(head[:4]) != "FLV\x01" || binary.BigEndian.Uint32(head[5:]) != 9 {
+		return 0, 0, errors.New("dvr: flv: the header is not one of this format")
 	}
 	var totals flvTotals
 	at := int64(flvStart)

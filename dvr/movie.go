@@ -51,6 +51,9 @@ func parseMovie(r io.ReaderAt, size int64) (*movie, error) {
 	m, at := &movie{}, int64(0)
 	for m.header == nil {
 		b, err := boxAt(r, at, size)
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, errNothing
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -69,21 +72,18 @@ func parseMovie(r io.ReaderAt, size int64) (*movie, error) {
 	var from int64
 	for at < size {
 		b, err := boxAt(r, at, size)
-		if errors.Is(err, io.ErrUnexpectedEOF) {
+		if err != nil { // cut off, or zeros that stand for what a machine did not write before it failed
 			break
-		}
-		if err != nil {
-			return m, err
 		}
 		switch {
 		case b.name == "moof":
 			from = b.at
 			if moof, err = b.load(r); err != nil {
-				return m, err
+				return nil, err
 			}
 		case b.name == "mdat" && moof != nil:
 			if err := m.addFragment(moof, from, b); err != nil {
-				return m, err
+				return nil, err
 			}
 			moof, m.whole = nil, b.end
 		}

@@ -200,18 +200,21 @@ func (r *recorder) open(p *stream.Packet) error {
 	}
 	f := &recording{out: &out{draft: draft}, clock: clock{jitter: r.cfg.Jitter}, tracks: p.Tracks, start: p.DTS, end: p.DTS, saved: p.DTS}
 	f.info = Recording{Key: r.key, Session: r.pub, Dir: r.disk, Name: draft.Name(), File: shown(r.disk, draft.Name()), Start: now}
-	switch r.ext {
-	case ".mp4":
-		f.w = newMP4(f.out)
-	case ".ts":
-		f.w = newTS(f.out)
-	default:
-		f.w = newFLV(f.out)
-	}
+	f.w = newWriter(r.ext, f.out)
 	r.now = f
 	r.m.begin(f)
 	r.log.Info("recording", "file", f.info.File)
 	return nil
+}
+
+func newWriter(ext string, o *out) writer {
+	switch ext {
+	case ".mp4":
+		return newMP4(o)
+	case ".ts":
+		return newTS(o)
+	}
+	return newFLV(o)
 }
 
 // shown is a file's path as it is configured.

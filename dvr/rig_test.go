@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -159,4 +160,17 @@ func output(t testing.TB, name string, args ...string) string {
 func decodes(t testing.TB, file string) {
 	t.Helper()
 	require.Empty(t, output(t, "ffmpeg", "-v", "warning", "-xerror", "-i", file, "-f", "null", "-"), file)
+}
+
+// count tells how many lines of the log have a text.
+func count(r *rig, text string) int { return strings.Count(r.log.String(), text) }
+
+// containsLine tells whether a line of the log has all texts.
+func containsLine(r *rig, texts ...string) bool {
+	for line := range strings.Lines(r.log.String()) {
+		if !slices.ContainsFunc(texts, func(s string) bool { return !strings.Contains(line, s) }) {
+			return true
+		}
+	}
+	return false
 }

@@ -56,27 +56,26 @@ func repairTS(f file, size int64) (time.Duration, int64, error) {
 			break
 		}
 	}
-	if size == 0 {
+	d, ok := tsDuration(f, size)
+	if !ok {
 		return 0, 0, errNothing
 	}
 	if err := f.Truncate(size); err != nil {
 		return 0, 0, fmt.Errorf("dvr: ts: cutting: %w", err)
 	}
-	return tsDuration(f, size), size, nil
+	return d, size, nil
 }
 
 // tsEdge is how much of a file's two ends is looked at for clocks.
-const tsEdge = 1 << 20
+const tsEdge = 4096 * tsPacket
 
-// tsDuration gives the time between the first and the last program clock of a file.
-func tsDuration(f file, size int64) time.Duration {
+// tsDuration gives the time between the first and the last program clock of a file; ok is false if there
+// is none.
+func tsDuration(f file, size int64) (d time.Duration, ok bool) {
 	first, ok := tsClock(f, 0, min(size, tsEdge), true)
-	last, _ := tsClock(f, max(0, size-tsEdge), size, false)
-	if !ok {
-		return 0
-	}
+	last, has := tsClock(f, max(0, size-tsEdge), size, false)
 	const wrap = 1 << 33
-	return stream.FromTicks((last-first+wrap)%wrap, 90000)
+	return stream.FromTicks((last-first+wrap)%wrap, 90000), ok && has
 }
 
 // tsClock gives the first program clock (ISO 13818-1 2.4.3.5) of the packets from one place to another,
