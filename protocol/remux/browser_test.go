@@ -92,6 +92,7 @@ func TestBrowser(t *testing.T) {
 		{streamtest.H264BFramesAAC(), "ws://HOST/live/av.mp4", sourceJS},
 		{streamtest.H264Opus(), "ws://HOST/live/av.mp4", sourceJS},
 		{streamtest.AV1AAC(), "ws://HOST/live/av.mp4", sourceJS},
+		{streamtest.VP9Opus(), "ws://HOST/live/av.mp4", sourceJS},
 	} {
 		t.Run(x.clip.Name+" "+x.path, func(t *testing.T) {
 			r := newRig(t, flv.Remux{}, &page{

@@ -43,11 +43,9 @@ func ts(x *flv.Remux, t *stream.Tracks) (*stream.Format, error) {
 
 func mp4(x *flv.Remux, t *stream.Tracks) (*stream.Format, error) {
 	audio, video := x.Announces(t)
-	for i := range t.List {
-		kind := t.List[i].Kind()
-		if _, err := cmaf.Describe(t.List[i], nil); err == nil && (kind == stream.KindAudio && audio || kind == stream.KindVideo && video) {
-			return cmaf.NewFormat(!audio, !video), nil
-		}
+	e := cmaf.Encoder{NoAudio: !audio, NoVideo: !video}
+	if len(e.AppendTracks(nil, t, 0)) > 0 {
+		return cmaf.NewFormat(!audio, !video), nil
 	}
 	return nil, unsupported("MP4")
 }

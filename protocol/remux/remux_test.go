@@ -55,7 +55,7 @@ func TestFormats(t *testing.T) {
 		{streamtest.HEVCAAC(), ".ts", true, true}, {streamtest.HEVCAAC(), ".mp4", true, true}, {streamtest.H264BFramesAAC(), ".ts", true, true},
 		{streamtest.H264MP3(), ".ts", true, true}, {streamtest.H264MP3(), ".mp3", true, false}, {streamtest.MP3Only(), ".mp3", true, false},
 		{streamtest.AACOnly(), ".aac", true, false}, {streamtest.AACOnly(), ".ts", true, false}, {streamtest.H264Only(), ".ts", false, true},
-		{streamtest.AV1AAC(), ".mp4", true, true}, {streamtest.VP9Opus(), ".mp4", true, false}, {streamtest.H264Opus(), ".mp4", true, true},
+		{streamtest.AV1AAC(), ".mp4", true, true}, {streamtest.VP9Opus(), ".mp4", true, true}, {streamtest.H264MP3(), ".mp4", true, true}, {streamtest.H264Opus(), ".mp4", true, true},
 	} {
 		t.Run(x.clip.Name+x.ext, func(t *testing.T) {
 			b := r.play(t, x.clip, x.ext, over1)
