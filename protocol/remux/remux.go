@@ -11,6 +11,7 @@ package remux
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/srsgo/srs/flv"
@@ -65,17 +66,29 @@ func sound(c stream.Codec, name string, encoder func() stream.Encoder) func(*flv
 	}
 }
 
-// find gives the default track of a codec, else the first one, else -1.
+// find gives the default track of a codec, else the first one, else -1. AAC that ADTS cannot tell does
+// not count.
 func find(t *stream.Tracks, c stream.Codec) int {
-	if i := t.First(stream.KindAudio); i >= 0 && t.List[i].Codec == c {
+	fits := func(x stream.Track) bool {
+		_, ok := header(&x)
+		return x.Codec == c && ok
+	}
+	if i := t.First(stream.KindAudio); i >= 0 && fits(t.List[i]) {
 		return i
 	}
-	for i := range t.List {
-		if t.List[i].Codec == c {
-			return i
-		}
+	return slices.IndexFunc(t.List, fits)
+}
+
+// header gives what precedes the frames of a track: nothing but for AAC.
+func header(t *stream.Track) (h codec.ADTS, ok bool) {
+	if t.Codec != stream.AAC {
+		return h, true
 	}
-	return -1
+	c, err := codec.ParseAAC(t.Config)
+	if err != nil {
+		return h, false
+	}
+	return codec.NewADTS(c)
 }
 
 // track follows the one track that is sent.
@@ -97,7 +110,6 @@ func (k *track) is(p *stream.Packet) (send, changed bool) {
 type aac struct {
 	track
 	head codec.ADTS
-	ok   bool
 }
 
 func newAAC() stream.Encoder { return &aac{track: track{codec: stream.AAC, index: -1}} }
@@ -112,11 +124,9 @@ func (e *aac) AppendTracks(dst []byte, _ *stream.Tracks, _ time.Duration) []byte
 func (e *aac) AppendPacket(dst []byte, p *stream.Packet) []byte {
 	send, changed := e.is(p)
 	if changed && e.index >= 0 {
-		c, err := codec.ParseAAC(p.Tracks.List[e.index].Config)
-		e.head, e.ok = codec.NewADTS(c)
-		e.ok = e.ok && err == nil
+		e.head, _ = header(&p.Tracks.List[e.index])
 	}
-	if !send || !e.ok || len(p.Payload)+len(e.head) > codec.MaxADTS {
+	if !send || len(p.Payload)+len(e.head) > codec.MaxADTS {
 		return dst
 	}
 	return append(e.head.Append(dst, len(p.Payload)), p.Payload...)

@@ -2,6 +2,7 @@ package remux_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/srsgo/srs/flv"
+	"github.com/srsgo/srs/protocol/remux"
 	"github.com/srsgo/srs/stream"
 	"github.com/srsgo/srs/stream/streamtest"
 )
@@ -103,5 +105,58 @@ func TestNoCache(t *testing.T) {
 			return
 		case <-time.After(20 * time.Millisecond):
 		}
+	}
+}
+
+// encoder gives what makes the bytes of an extension.
+func encoder(t testing.TB, ext string, tracks *stream.Tracks) stream.Encoder {
+	t.Helper()
+	f, err := remux.Formats()[ext].New(&flv.Remux{}, tracks)
+	require.NoError(t, err)
+	return f.New()
+}
+
+// TestSoundTracks: one track is played, the default one if it fits, as long as it is there.
+func TestSoundTracks(t *testing.T) {
+	first := stream.Track{ID: 1, Codec: stream.AAC, Config: []byte{0x12, 0x10}}
+	second := stream.Track{ID: 2, Codec: stream.AAC, Config: []byte{0x11, 0x90}, Default: true}
+	other := stream.Track{ID: 3, Codec: stream.MP3, Default: true}
+	strange := stream.Track{ID: 4, Codec: stream.AAC, Config: []byte{0xf9, 0x46, 0x40}, Default: true} // USAC
+	for _, x := range []struct {
+		list []stream.Track
+		want int
+	}{
+		{[]stream.Track{first}, 0}, {[]stream.Track{first, second}, 1}, {[]stream.Track{other, first}, 1},
+		{[]stream.Track{strange, first}, 1}, {[]stream.Track{strange}, -1}, {[]stream.Track{other}, -1}, {nil, -1},
+	} {
+		tracks := &stream.Tracks{List: x.list}
+		_, err := remux.Formats()[".aac"].New(&flv.Remux{}, tracks)
+		require.Equal(t, x.want < 0, errors.Is(err, stream.ErrUnsupported))
+		e := encoder(t, ".aac", &stream.Tracks{List: []stream.Track{first}}) // the tracks have changed since
+		for i := range x.list {
+			b := e.AppendPacket(nil, &stream.Packet{Tracks: tracks, Track: i, Payload: []byte{1, 2, 3}})
+			require.Equal(t, i == x.want, len(b) == 10, "%v: %d", x.list, i)
+		}
+	}
+	tracks := &stream.Tracks{List: []stream.Track{first}}
+	e := encoder(t, ".aac", tracks)
+	for size, want := range map[int]int{0: 0, 1: 8, 1<<13 - 8: 1<<13 - 1, 1<<13 - 7: 0} {
+		require.Len(t, e.AppendPacket(nil, &stream.Packet{Tracks: tracks, Payload: make([]byte, size)}), want)
+	}
+	require.Empty(t, e.AppendPacket(nil, &stream.Packet{Tracks: tracks, Track: stream.Data, Codec: stream.AMF, Payload: []byte{1}}))
+}
+
+func BenchmarkSound(b *testing.B) {
+	for ext, clip := range map[string]*streamtest.Clip{".aac": streamtest.AACOnly(), ".mp3": streamtest.MP3Only()} {
+		b.Run(ext[1:], func(b *testing.B) {
+			all := clip.Packets()
+			e := encoder(b, ext, all[0].Tracks)
+			dst := make([]byte, 0, 64<<10)
+			require.Zero(b, testing.AllocsPerRun(10, func() { e.AppendPacket(dst, all[0]) }))
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				e.AppendPacket(dst, all[i%len(all)])
+			}
+		})
 	}
 }
