@@ -45,6 +45,7 @@ var tests = map[string]func(t *testing.T, program string){
 	"dashboard":    dashboard,
 	"hlsserver":    hlsserver,
 	"dashserver":   dashserver,
+	"record":       record,
 }
 
 func TestExamples(t *testing.T) {
