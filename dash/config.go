@@ -62,7 +62,7 @@ type LowLatency struct {
 	// ms, at most Fragment.
 	PartDuration time.Duration
 	// Target is the latency that players are told to hold, from capture to screen; 0: the greater of
-	// 1.5 s and four parts.
+	// 1 s and four parts.
 	Target time.Duration
 }
 
@@ -70,7 +70,7 @@ type LowLatency struct {
 func DefaultVhost() Vhost { return Vhost{Enabled: true} }
 
 const (
-	defaultTarget = 1500 * time.Millisecond
+	defaultTarget = time.Second
 	minPart       = 50 * time.Millisecond
 	maxLLUpdate   = 2 * time.Second
 	keepFor       = 2 * time.Minute // of what no one publishes, in memory

@@ -22,6 +22,7 @@ import (
 type browser struct {
 	t       *testing.T
 	to      *os.File
+	answers *os.File
 	from    *bufio.Reader
 	session string // of the page; empty for the browser itself
 	id      int
@@ -66,13 +67,18 @@ func startBrowser(t *testing.T) *browser {
 		}
 	})
 	require.NoError(t, from.SetReadDeadline(time.Now().Add(2*patience)))
-	b := &browser{t: t, to: to, from: bufio.NewReader(from)}
+	b := &browser{t: t, to: to, answers: from, from: bufio.NewReader(from)}
 	var target struct{ TargetID string }
 	b.call("Target.createTarget", map[string]any{"url": "about:blank"}, &target)
 	var attached struct{ SessionID string }
 	b.call("Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached)
 	b.session = attached.SessionID
 	return b
+}
+
+// deadline has calls fail after so long.
+func (b *browser) deadline(d time.Duration) error {
+	return b.answers.SetReadDeadline(time.Now().Add(d))
 }
 
 // call sends a command and waits for its result. Events are left out.

@@ -34,8 +34,8 @@ type Config struct {
 	vhosts map[string]vhost // those that are enabled
 	server protocol.Config
 
-	api      *api.Config     // nil without it
-	files    *files.Config   // likewise
+	api      *api.Config   // nil without it
+	files    *files.Config // likewise
 	uploads  map[uploadKey]*upload
 	throttle *token.Throttle // of all that guess credentials of streams, before and after a reload
 
@@ -130,12 +130,12 @@ func (c *Config) Pithy(name string) Pithy { return c.vhosts[name].pithy }
 
 // Modules makes the modules, for a start or a reload.
 func (c *Config) Modules(x Control) []protocol.Module {
-	// In this order sessions are asked, and the other way round the modules shut down.
-	list := []protocol.Module{gate.New(c.gates()), hook.New(c.hooks()), rtmp.New(c.rtmp())}
+	// In this order sessions are asked, and the other way round the modules shut down. HLS and DASH come
+	// before mounts of .ts and .mp4, which would take their files for streams.
+	list := []protocol.Module{gate.New(c.gates()), hook.New(c.hooks()), rtmp.New(c.rtmp()), hls.New(c.hls(x)), dash.New(c.dash())}
 	for _, f := range c.flv() {
 		list = append(list, flv.New(f))
 	}
-	list = append(list, hls.New(c.hls(x)), dash.New(c.dash()))
 	if c.files != nil {
 		list = append(list, files.New(*c.files))
 	}

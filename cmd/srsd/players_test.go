@@ -1,0 +1,254 @@
+//go:build unix
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The clock's picture: the time of capture in ms, a bit a block, in the upper rows.
+const (
+	clockWidth, clockHeight = 320, 180
+	clockBits, clockBlock   = 32, clockWidth / 32
+	clockRows               = 40
+)
+
+// publishClock publishes pictures that tell when they were made, with a tone, a key frame a second.
+func (s *server) publishClock(name string) {
+	s.t.Helper()
+	needs(s.t, "ffmpeg")
+	cmd := exec.CommandContext(s.t.Context(), "ffmpeg", "-v", "error",
+		"-f", "rawvideo", "-pix_fmt", "gray", "-s", fmt.Sprintf("%dx%d", clockWidth, clockHeight), "-r", "25", "-i", "pipe:",
+		"-f", "lavfi", "-i", "sine=440:sample_rate=44100", "-map", "0:v", "-map", "1:a",
+		"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-g", "25", "-bf", "0", "-x264-params", "scenecut=0",
+		"-c:a", "aac", "-b:a", "64k", "-flush_packets", "1", "-f", "flv", fmt.Sprintf("rtmp://127.0.0.1:%d/live/%s", s.rtmp, name))
+	in, err := cmd.StdinPipe()
+	require.NoError(s.t, err)
+	cmd.Stderr = os.Stderr
+	require.NoError(s.t, cmd.Start())
+	done := make(chan struct{})
+	s.t.Cleanup(func() { _ = cmd.Process.Kill(); <-done; _ = cmd.Wait() })
+	go func() {
+		defer close(done)
+		start := time.Now()
+		for i := 0; ; i++ {
+			time.Sleep(time.Until(start.Add(time.Duration(i) * 40 * time.Millisecond)))
+			if _, err := in.Write(clockPicture(time.Now(), i)); err != nil {
+				return
+			}
+		}
+	}()
+}
+
+func clockPicture(at time.Time, n int) []byte {
+	b := make([]byte, clockWidth*clockHeight)
+	now := uint32(at.UnixMilli())
+	for y := range clockHeight {
+		row := b[y*clockWidth : (y+1)*clockWidth]
+		for x := range row {
+			switch {
+			case y < clockRows && now>>(clockBits-1-x/clockBlock)&1 == 1:
+				row[x] = 235
+			case y < clockRows:
+				row[x] = 16
+			default:
+				row[x] = byte(64 + (x+y+4*n)%128) // something that moves
+			}
+		}
+	}
+	return b
+}
+
+// playerPage is a page with one of the players. What it sees is in the variable seen.
+const playerPage = `<!doctype html><video id=video width=320 height=180 muted autoplay playsinline></video><script src=LIBRARY></script><script>
+const video = document.getElementById('video'), canvas = new OffscreenCanvas(320, 180), pen = canvas.getContext('2d', {willReadFrequently: true});
+const seen = {stalls: 0, errors: [], latency: [], bad: 0};
+let started = false, last = -1, stuck = 0;
+const fail = e => seen.errors.push(String(e));
+try { START } catch (e) { fail(e.stack) }
+setInterval(() => {
+	if (video.readyState < 2) return;
+	if (video.currentTime > 0.5) started = true;
+	if (started) {
+		stuck = video.currentTime === last ? stuck + 1 : 0;
+		if (stuck === 10) seen.stalls++; // half a second
+		last = video.currentTime;
+	}
+	pen.drawImage(video, 0, 0, 320, 180);
+	const d = pen.getImageData(0, 20, 320, 1).data;
+	let at = 0;
+	for (let i = 0; i < 32; i++) {
+		const v = d[4 * (i * 10 + 5)];
+		if (v > 80 && v < 170) { seen.bad++; return; }
+		at = at * 2 + (v > 128 ? 1 : 0);
+	}
+	const now = Date.now() % 4294967296;
+	if (started) seen.latency.push((now - at) / 1000);
+}, 50);
+</script>`
+
+// players are the libraries, and how each plays ADDRESS. low says that it is to keep close to live.
+var players = map[string]struct{ library, start string }{
+	"hls.js": {"hls.js/dist/hls.min.js", `
+		const p = new Hls({lowLatencyMode: LOW});
+		p.on(Hls.Events.ERROR, (_, e) => { if (e.fatal) fail(e.details + ' ' + (e.error || '')); });
+		p.loadSource(ADDRESS); p.attachMedia(video);`},
+	"dash.js": {"dashjs/dist/modern/umd/dash.all.min.js", `
+		const p = dashjs.MediaPlayer().create();
+		p.updateSettings({debug: {logLevel: 0}, streaming: {delay: {applyServiceDescription: true}}});
+		p.on('error', e => fail(JSON.stringify(e.error || e)));
+		p.initialize(video, ADDRESS, true);`},
+	"shaka-player": {"shaka-player/dist/shaka-player.compiled.js", `
+		shaka.polyfill.installAll();
+		const p = new shaka.Player();
+		p.addEventListener('error', e => fail(e.detail.code + ' ' + e.detail.data));
+		p.attach(video).then(() => { p.configure({streaming: {lowLatencyMode: LOW}}); return p.load(ADDRESS); }).catch(e => fail(e.code + ' ' + e.data));`},
+	"mpegts.js": {"mpegts.js/dist/mpegts.js", `
+		const p = mpegts.createPlayer({type: TYPE, isLive: true, url: ADDRESS}, {liveBufferLatencyChasing: true});
+		p.on(mpegts.Events.ERROR, (a, b, c) => fail(a + ' ' + b + ' ' + JSON.stringify(c)));
+		p.attachMediaElement(video); p.load(); p.play();`},
+	"MSE": {"mpegts.js/dist/mpegts.js", `
+		const source = new MediaSource(), wait = [];
+		video.src = URL.createObjectURL(source);
+		source.onsourceopen = () => {
+			const b = source.addSourceBuffer('video/mp4; codecs="avc1.42C00D,mp4a.40.2"'), s = new WebSocket(ADDRESS.replace('http', 'ws'));
+			const next = () => { if (!b.updating && wait.length) b.appendBuffer(wait.shift()); };
+			b.onupdateend = () => { if (video.currentTime === 0 && video.buffered.length) video.currentTime = video.buffered.start(0); next(); };
+			s.binaryType = 'arraybuffer';
+			s.onmessage = e => { wait.push(e.data); next(); };
+		};`},
+}
+
+// watched is what a page saw.
+type watched struct {
+	Stalls, Bad int
+	Errors      []string
+	Latency     []float64 // s, of each look
+	Time        float64   // of the media
+	Frames      int
+	Width       int
+	State       string
+}
+
+// watch plays a URL in a page of its own for so long.
+func (s *server) watch(player, url string, low bool, d time.Duration) (w watched) {
+	t := s.t
+	t.Helper()
+	modules := os.Getenv("SRS_NODE_MODULES")
+	if modules == "" {
+		t.Skip("SRS_NODE_MODULES names no directory with hls.js, dashjs, shaka-player and mpegts.js")
+	}
+	p := players[player]
+	library, err := os.ReadFile(filepath.Join(modules, p.library))
+	require.NoError(t, err)
+	root := filepath.Join(s.dir, "objs/nginx/html")
+	require.NoError(t, os.MkdirAll(root, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(root, player+".js"), library, 0o644))
+	kind := "mpegts"
+	if filepath.Ext(url) == ".flv" {
+		kind = "flv"
+	}
+	page := strings.NewReplacer("LIBRARY", "/"+player+".js", "START", strings.NewReplacer("ADDRESS", strconv.Quote(url), "LOW", strconv.FormatBool(low), "TYPE", strconv.Quote(kind)).Replace(p.start)).Replace(playerPage)
+	name := fmt.Sprintf("%s-%d.html", player, time.Now().UnixNano())
+	require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(page), 0o644))
+	b := startBrowser(t)
+	require.NoError(t, b.deadline(d+time.Minute))
+	b.call("Page.navigate", map[string]any{"url": fmt.Sprintf("http://127.0.0.1:%d/%s", s.http, name)}, &struct{}{})
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		time.Sleep(time.Second)
+		w = b.seen()
+		if len(w.Errors) > 0 {
+			break
+		}
+	}
+	if dir := os.Getenv("SRS_SCREENSHOTS"); dir != "" {
+		b.screenshot(filepath.Join(dir, t.Name()[len("TestPlayers/"):]+".png"))
+	}
+	return w
+}
+
+func (b *browser) seen() (w watched) {
+	var r struct {
+		Result struct{ Value string }
+	}
+	b.call("Runtime.evaluate", map[string]any{"returnByValue": true, "expression": `typeof seen === 'undefined' ? '{}' : JSON.stringify({...seen,
+		time: video.currentTime, frames: video.getVideoPlaybackQuality().totalVideoFrames, width: video.videoWidth,
+		state: 'ready ' + video.readyState + ', buffered ' + [...Array(video.buffered.length).keys()].map(i => video.buffered.start(i) + '-' + video.buffered.end(i))})`}, &r)
+	require.NoError(b.t, json.Unmarshal([]byte(r.Result.Value), &w))
+	return w
+}
+
+func (b *browser) screenshot(file string) {
+	var r struct{ Data []byte }
+	b.call("Page.captureScreenshot", map[string]any{"format": "png"}, &r)
+	require.NoError(b.t, os.MkdirAll(filepath.Dir(file), 0o755))
+	require.NoError(b.t, os.WriteFile(file, r.Data, 0o644))
+}
+
+// latencyOf is the middle one, once the player has settled.
+func (w *watched) latencyOf() float64 {
+	l := slices.Clone(w.Latency[len(w.Latency)/3:])
+	slices.Sort(l)
+	return l[len(l)/2]
+}
+
+// TestPlayers plays what srsd makes with the players that people use, in Chromium: time moves, nothing
+// stalls, the picture is the one that was published; with low latency, less than 2 s old.
+// SRS_PLAYERS_TIME says for how long each plays.
+func TestPlayers(t *testing.T) {
+	length, err := time.ParseDuration(os.Getenv("SRS_PLAYERS_TIME"))
+	if err != nil {
+		length = 8 * time.Second
+	}
+	common := basic + `vhost __defaultVhost__ {
+		http_remux { enabled on; mounts [vhost]/[app]/[stream].ts [vhost]/[app]/[stream].mp4; }
+		hls { enabled on; hls_fragment 1; hls_window 8; %s }
+		dash { enabled on; dash_fragment 1; dash_window_size 8; %s } }`
+	type play struct {
+		player, file string
+		low          bool
+	}
+	for _, x := range []struct {
+		name, hls, dash string
+		plays           []play
+	}{
+		{"plain", "", "", []play{{"hls.js", "a.m3u8", false}, {"dash.js", "a.mpd", false}, {"shaka-player", "a.mpd", false}, {"shaka-player", "a.m3u8", false}, {"mpegts.js", "a.ts", false},
+			{"mpegts.js", "a.flv", false}, {"MSE", "a.mp4", false}}},
+		{"fmp4", "hls_use_fmp4 on;", "", []play{{"hls.js", "a.m3u8", false}}},
+		{"low", "hls_low_latency on;", "dash_low_latency on;", []play{{"hls.js", "a.m3u8", true}, {"dash.js", "a.mpd", true}, {"shaka-player", "a.mpd", true}}},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			s := launch(t, fmt.Sprintf(common, x.hls, x.dash), nil, "-c", "srs.conf")
+			s.publishClock("a")
+			time.Sleep(6 * time.Second)
+			for _, p := range x.plays {
+				t.Run(p.player+" "+p.file, func(t *testing.T) {
+					own := *s
+					own.t = t
+					w := own.watch(p.player, fmt.Sprintf("http://127.0.0.1:%d/live/%s", s.http, p.file), p.low, length)
+					require.Empty(t, w.Errors)
+					require.Equal(t, clockWidth, w.Width, w.State)
+					require.NotEmpty(t, w.Latency, w.State)
+					t.Logf("%.1f s of media in %v, %d frames, %d stalls, latency %.2f s", w.Time, length, w.Frames, w.Stalls, w.latencyOf())
+					require.Less(t, w.Bad, len(w.Latency)/4, "pictures that cannot be read")
+					require.Greater(t, w.Frames, int(length.Seconds()*25)/2)
+					require.Zero(t, w.Stalls, w.State)
+					if p.low && p.player != "shaka-player" { // which adds the suggested delay to its target
+						require.Less(t, w.latencyOf(), 2.0)
+					}
+				})
+			}
+		})
+	}
+}
