@@ -1,8 +1,8 @@
 package hls
 
 import (
-	"math"
-	"regexp"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,79 +11,31 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/srsgo/srs/hls/hlstest"
 	"github.com/srsgo/srs/stream/streamtest"
 )
 
-// life checks the versions of one playlist against one another (RFC 8216 6.2.1, RFC 8216bis 6.2.1).
-type life struct {
-	target string
-	first  int               // number of the first segment
-	disc   int               // discontinuity sequence
-	seen   map[int]string    // what a number's segment was
-	marks  map[int]bool      // numbers with a discontinuity
-	parts  map[string]string // of URIs
+// discontinuities gives how many there were up to the end of a playlist.
+func discontinuities(t *testing.T, text string) int {
+	t.Helper()
+	n := strings.Count(text, "#EXT-X-DISCONTINUITY\n")
+	for _, v := range tag(text, "EXT-X-DISCONTINUITY-SEQUENCE") {
+		before, err := strconv.Atoi(v)
+		require.NoError(t, err)
+		n += before
+	}
+	return n
 }
 
-var (
-	seconds = regexp.MustCompile(`^#EXTINF:([0-9.]+),`)
-	partTag = regexp.MustCompile(`^#EXT-X-PART:DURATION=([0-9.]+),URI="([^"]+)"`)
-)
-
-func (l *life) check(t *testing.T, text string) {
+// truthful holds the reports that playlists make of one another against what these say themselves.
+func truthful(t *testing.T, paths []string, lives []hlstest.Checker) {
 	t.Helper()
-	number := func(name string) int {
-		v := tag(text, name)
-		if len(v) == 0 {
-			return 0
-		}
-		n, err := strconv.Atoi(v[0])
-		require.NoError(t, err)
-		return n
-	}
-	target := tag(text, "EXT-X-TARGETDURATION")[0]
-	if l.seen == nil {
-		l.target, l.first, l.seen, l.marks, l.parts = target, number("EXT-X-MEDIA-SEQUENCE"), map[int]string{}, map[int]bool{}, map[string]string{}
-		l.disc = number("EXT-X-DISCONTINUITY-SEQUENCE")
-	}
-	require.Equal(t, l.target, target, "the target duration changes")
-	first := number("EXT-X-MEDIA-SEQUENCE")
-	require.GreaterOrEqual(t, first, l.first)
-	for ; l.first < first; l.first++ {
-		if l.marks[l.first] {
-			l.disc++
-		}
-	}
-	require.Equal(t, l.disc, number("EXT-X-DISCONTINUITY-SEQUENCE"), text)
-	n, length, sum, mark := first, 0.0, 0.0, false
-	limit, _ := strconv.Atoi(target)
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		switch {
-		case line == "#EXT-X-DISCONTINUITY":
-			mark = true
-		case seconds.MatchString(line):
-			length, _ = strconv.ParseFloat(seconds.FindStringSubmatch(line)[1], 64)
-			require.LessOrEqual(t, int(math.Round(length)), limit, text)
-		case partTag.MatchString(line):
-			m := partTag.FindStringSubmatch(line)
-			d, _ := strconv.ParseFloat(m[1], 64)
-			require.LessOrEqual(t, d, 0.2)
-			if old, ok := l.parts[m[2]]; ok {
-				require.Equal(t, old, line, "a part changes")
-			}
-			l.parts[m[2]] = line
-			sum += d
-		case !strings.HasPrefix(line, "#"):
-			what := line + " " + strconv.FormatFloat(length, 'f', 3, 64)
-			if old, ok := l.seen[n]; ok {
-				require.Equal(t, old, what, "segment %d changes", n)
-				require.Equal(t, l.marks[n], mark)
-			}
-			if sum > 0 {
-				require.InDelta(t, length, sum, 0.001, text)
-			}
-			l.seen[n], l.marks[n] = what, mark
-			n, sum, mark = n+1, 0, false
+	for i := range lives {
+		for _, x := range lives[i].Reports() {
+			j := slices.Index(paths, path.Join(path.Dir(paths[i]), x.URI))
+			require.GreaterOrEqual(t, j, 0, x.URI)
+			msn, part := lives[j].Newest()
+			require.Equal(t, hlstest.Report{URI: x.URI, MSN: msn, Part: part}, x)
 		}
 	}
 }
@@ -104,24 +56,35 @@ func TestLife(t *testing.T) {
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			bubble(t, one(x.vhost), func(t *testing.T, r *rig) {
-				lives := make([]life, len(x.lists))
+				lives := make([]hlstest.Checker, len(x.lists))
+				updates := 0 // that leave out what the player has
 				for range 4 {
 					stop := r.start(t, encoder{clip: streamtest.H264AAC(), gop: time.Second, until: 10 * time.Minute})
-					for range 750 {
+					for n := range 750 {
 						time.Sleep(200 * time.Millisecond)
 						synctest.Wait()
-						for i, path := range x.lists {
-							if w := r.get(t, path); w.Code == 200 {
-								lives[i].check(t, w.Body.String())
+						for i, file := range x.lists {
+							if n%2 == 1 && x.vhost.PartDuration > 0 {
+								file += "?_HLS_skip=YES"
+							}
+							if w := r.get(t, file); w.Code == 200 {
+								updates += strings.Count(w.Body.String(), "#EXT-X-SKIP:")
+								require.NoError(t, lives[i].Check(w.Body.String(), time.Now()))
 							}
 						}
+						truthful(t, x.lists, lives)
 					}
 					stop()
 					time.Sleep(3 * time.Second)
+					for i, file := range x.lists {
+						require.NoError(t, lives[i].Check(r.body(t, file), time.Time{}))
+					}
 				}
+				require.Equal(t, x.vhost.PartDuration > 0, updates > 1000, updates)
 				for i := range lives {
-					require.Greater(t, len(lives[i].seen), 250)
-					require.Equal(t, 3, lives[i].disc+strings.Count(r.body(t, x.lists[i]), "#EXT-X-DISCONTINUITY\n"))
+					require.Equal(t, x.vhost.PartDuration > 0, len(lives[i].Reports()) > 0)
+					require.Greater(t, lives[i].Segments(), 250)
+					require.Equal(t, 3, discontinuities(t, r.body(t, x.lists[i])))
 				}
 			})
 		})
