@@ -8,6 +8,7 @@ import (
 	"github.com/srsgo/srs/cmd/srsd/internal/apply"
 	"github.com/srsgo/srs/cmd/srsd/internal/conf"
 	"github.com/srsgo/srs/cmd/srsd/internal/raw"
+	"github.com/srsgo/srs/dvr"
 	"github.com/srsgo/srs/protocol"
 	"github.com/srsgo/srs/protocol/api"
 	"github.com/srsgo/srs/protocol/hook"
@@ -30,6 +31,7 @@ func (p *process) control() apply.Control {
 			}
 			return nil
 		},
+		DVR:      func() *dvr.Module { return running[*dvr.Module](p) },
 		Hooks:    func() *hook.Module { return running[*hook.Module](p) },
 		Counters: p.counters,
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/srsgo/srs/cmd/srsd/internal/cli"
 	"github.com/srsgo/srs/cmd/srsd/internal/conf"
+	"github.com/srsgo/srs/dvr"
 	"github.com/srsgo/srs/protocol/api"
 	"github.com/srsgo/srs/protocol/hook"
 )
@@ -19,6 +20,8 @@ type Control struct {
 	Summaries func() any
 	// Hooks is the module of the callbacks that runs, nil for none.
 	Hooks func() *hook.Module
+	// DVR is the module of recordings that runs, nil for none.
+	DVR func() *dvr.Module
 	// Counters are figures of the process for /metrics.
 	Counters func() []api.Counter
 }

@@ -187,7 +187,7 @@ func TestCasters(t *testing.T) {
 	require.Equal(t, flv.Ingest{Listen: []string{":8936"}, Output: "rtmp://127.0.0.1/[app]/[stream]"}, list[0].Ingest)
 	require.Equal(t, flv.Ingest{Listen: []string{":8938"}}, list[1].Ingest)
 	require.False(t, list[1].Vhost("__defaultVhost__").Enabled)
-	require.Len(t, c.Modules(Control{}), 7)
+	require.Len(t, c.Modules(Control{}), 8)
 }
 
 func TestCertificateErrors(t *testing.T) {

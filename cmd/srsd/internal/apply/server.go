@@ -11,6 +11,7 @@ import (
 	"github.com/srsgo/srs/cmd/srsd/internal/cli"
 	"github.com/srsgo/srs/cmd/srsd/internal/conf"
 	"github.com/srsgo/srs/dash"
+	"github.com/srsgo/srs/dvr"
 	"github.com/srsgo/srs/flv"
 	"github.com/srsgo/srs/hls"
 	"github.com/srsgo/srs/protocol"
@@ -132,7 +133,7 @@ func (c *Config) Pithy(name string) Pithy { return c.vhosts[name].pithy }
 func (c *Config) Modules(x Control) []protocol.Module {
 	// In this order sessions are asked, and the other way round the modules shut down. HLS and DASH come
 	// before mounts of .ts and .mp4, which would take their files for streams.
-	list := []protocol.Module{gate.New(c.gates()), hook.New(c.hooks()), rtmp.New(c.rtmp()), hls.New(c.hls(x)), dash.New(c.dash())}
+	list := []protocol.Module{gate.New(c.gates()), hook.New(c.hooks()), rtmp.New(c.rtmp()), hls.New(c.hls(x)), dash.New(c.dash()), dvr.New(c.dvr(x))}
 	for _, f := range c.flv() {
 		list = append(list, flv.New(f))
 	}
@@ -140,7 +141,7 @@ func (c *Config) Modules(x Control) []protocol.Module {
 		list = append(list, files.New(*c.files))
 	}
 	if c.api != nil {
-		c.api.Raw, c.api.Reload, c.api.Metrics.Counters = x.Raw, x.Reload, x.Counters
+		c.api.Raw, c.api.Reload, c.api.Metrics.Counters, c.api.Recorder = x.Raw, x.Reload, x.Counters, recorder{x.DVR}
 		list = append(list, api.New(*c.api))
 	}
 	if h := c.heartbeat(x.Summaries); h != nil {

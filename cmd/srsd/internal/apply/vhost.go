@@ -6,6 +6,7 @@ import (
 
 	"github.com/srsgo/srs/cmd/srsd/internal/conf"
 	"github.com/srsgo/srs/dash"
+	"github.com/srsgo/srs/dvr"
 	"github.com/srsgo/srs/flv"
 	"github.com/srsgo/srs/hls"
 	"github.com/srsgo/srs/protocol/gate"
@@ -24,6 +25,7 @@ type vhost struct {
 	hook     hook.Vhost
 	hls      hls.Vhost
 	dash     dash.Vhost
+	dvr      dvr.Vhost
 	pithy    Pithy
 }
 
@@ -40,7 +42,8 @@ func (c *Config) readVhost(v *conf.Vhost) (vhost, error) {
 	g, err := c.gateVhost(v.Scope)
 	return vhost{
 		settings: settings(v.Scope), rtmp: rtmpVhost(v.Scope), remux: remux(v.Scope),
-		gate: g, hook: hookVhost(v.Scope), hls: hlsVhost(v.Scope, c.uploadFor(v, "hls")), dash: dashVhost(v.Scope, c.uploadFor(v, "dash")), pithy: pithy(v.Scope),
+		gate: g, hook: hookVhost(v.Scope), hls: hlsVhost(v.Scope, c.uploadFor(v, "hls")), dash: dashVhost(v.Scope, c.uploadFor(v, "dash")),
+		dvr: dvrVhost(c.file.Root(), v.Scope, c.uploadFor(v, "dvr")), pithy: pithy(v.Scope),
 	}, err
 }
 
