@@ -55,10 +55,12 @@ func unexpected(err error) error {
 const maxIndex = 16 << 20
 
 // load reads a box into memory.
-func (b box) load(r io.ReaderAt) ([]byte, error) {
+func (b box) load(r io.ReaderAt) ([]byte, error) { return b.loadMax(r, maxIndex) }
+
+func (b box) loadMax(r io.ReaderAt, limit int64) ([]byte, error) {
 	n := b.end - b.body
-	if n > maxIndex {
-		return nil, fmt.Errorf("dvr: mp4: box %q at %d: %d bytes, at most %d are read", b.name, b.at, n, maxIndex)
+	if n > limit {
+		return nil, fmt.Errorf("dvr: mp4: box %q at %d: %d bytes, at most %d are read", b.name, b.at, n, limit)
 	}
 	body := make([]byte, n)
 	if m, err := r.ReadAt(body, b.body); int64(m) < n {

@@ -150,17 +150,28 @@ func (t *flvTotals) fill(f file, size int64) error {
 
 // repairFLV completes a file of an earlier process: it is cut after the last whole tag.
 func repairFLV(f file, size int64) (time.Duration, int64, error) {
+	totals, whole, err := scanFLV(f, size)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := f.Truncate(whole); err != nil {
+		return 0, 0, fmt.Errorf("dvr: flv: cutting: %w", err)
+	}
+	return totals.duration(), whole, totals.fill(f, whole)
+}
+
+// scanFLV gives the totals of a file's whole tags, and where the last of them ends.
+func scanFLV(f io.ReaderAt, size int64) (totals flvTotals, whole int64, err error) {
 	var head [flvStart]byte
 	if size < flvStart {
-		return 0, 0, errNothing
+		return totals, 0, errNothing
 	}
 	if _, err := f.ReadAt(head[:], 0); err != nil {
-		return 0, 0, fmt.Errorf("dvr: flv: reading the header: %w", err)
+		return totals, 0, fmt.Errorf("dvr: flv: reading the header: %w", err)
 	}
 	if string(head[:4]) != "FLV\x01" || binary.BigEndian.Uint32(head[5:]) != 9 {
-		return 0, 0, errors.New("dvr: flv: the header is not one of this format")
+		return totals, 0, errors.New("dvr: flv: the header is not one of this format")
 	}
-	var totals flvTotals
 	at := int64(flvStart)
 	for {
 		var h [flvTagHeader]byte
@@ -179,10 +190,7 @@ func repairFLV(f file, size int64) (time.Duration, int64, error) {
 		at += flvTagHeader + n + 4
 	}
 	if !totals.any {
-		return 0, 0, errNothing
+		return totals, 0, errNothing
 	}
-	if err := f.Truncate(at); err != nil {
-		return 0, 0, fmt.Errorf("dvr: flv: cutting: %w", err)
-	}
-	return totals.duration(), at, totals.fill(f, at)
+	return totals, at, nil
 }

@@ -22,17 +22,19 @@ type Module struct {
 	cfg  atomic.Pointer[Config]
 	host *protocol.Host
 
-	mu       sync.Mutex
-	disks    map[string]*storage.Disk // by directory
-	taps     map[stream.Key]*tap      // publications
-	writing  map[fileID]*recording    // files that are not complete
-	closing  bool
-	ctx      context.Context // of all recordings
-	cancel   context.CancelCauseFunc
-	finish   context.Context // of the completing of files
-	giveUp   context.CancelFunc
-	work     sync.WaitGroup // taps
-	keepOnce chan struct{}  // closed by Shutdown
+	mu      sync.Mutex
+	disks   map[string]*storage.Disk // by directory
+	taps    map[stream.Key]*tap      // publications
+	writing map[fileID]*recording    // files that are not complete
+	closing bool
+	ctx     context.Context // of all recordings
+	cancel  context.CancelCauseFunc
+	finish  context.Context // of the completing of files
+	giveUp  context.CancelFunc
+	work    sync.WaitGroup // taps, and keep
+	indexes map[*storage.Disk]*index
+	wake    chan struct{}   // there is a new file; holds one
+	told    map[string]bool // files whose trouble was told, for keep alone
 }
 
 type fileID struct {
@@ -43,7 +45,8 @@ type fileID struct {
 // New makes a module.
 func New(cfg Config) *Module {
 	cfg.Name = cmp.Or(cfg.Name, "dvr")
-	m := &Module{disks: map[string]*storage.Disk{}, taps: map[stream.Key]*tap{}, writing: map[fileID]*recording{}, keepOnce: make(chan struct{})}
+	m := &Module{disks: map[string]*storage.Disk{}, taps: map[stream.Key]*tap{}, writing: map[fileID]*recording{},
+		indexes: map[*storage.Disk]*index{}, wake: make(chan struct{}, 1), told: map[string]bool{}}
 	m.ctx, m.cancel = context.WithCancelCause(context.Background())
 	m.finish, m.giveUp = context.WithCancel(context.Background())
 	m.cfg.Store(&cfg)
@@ -56,7 +59,8 @@ func (m *Module) Info() protocol.Info { return protocol.Info{Name: m.cfg.Load().
 // Start begins to look after the files that there are. Recordings begin with publications.
 func (m *Module) Start(_ context.Context, h *protocol.Host) error {
 	m.host = h
-	h.Go(m.keep)
+	m.work.Add(1)
+	h.Go(func(context.Context) error { return m.keep(m.ctx) })
 	return nil
 }
 
@@ -65,7 +69,6 @@ func (m *Module) Start(_ context.Context, h *protocol.Host) error {
 func (m *Module) Shutdown(ctx context.Context) error {
 	m.mu.Lock()
 	m.closing = true
-	close(m.keepOnce)
 	m.mu.Unlock()
 	m.cancel(stream.ErrShutdown)
 	stop := context.AfterFunc(ctx, m.giveUp)
@@ -158,6 +161,17 @@ func (m *Module) complete(r *recorder, f *recording, err error) {
 
 // completed tells of a file that has its place.
 func (m *Module) completed(info Recording) {
+	x, err := m.indexOf(info.Dir.Dir())
+	if err == nil {
+		err = x.put(entryOf(&info))
+	}
+	if err != nil {
+		m.trouble("noting "+info.File, err)
+	}
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
 	if f := m.cfg.Load().OnFile; f != nil {
 		f(info)
 	}
@@ -193,7 +207,7 @@ func (m *Module) flatten(info *Recording, draft *storage.Draft, replace bool) (s
 		}
 		info.Bytes = index.whole
 	}
-	r, size, duration, err := index.plain(draft, info.Start)
+	r, size, duration, err := index.plain(info.Start)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -14,7 +14,7 @@ const movieScale = 1000
 
 // plain gives the movie as a file with its index in front: its bytes, how many those are, and how long
 // it is. start is when it was recorded.
-func (m *movie) plain(r io.ReaderAt, start time.Time) (file io.Reader, size int64, duration time.Duration, err error) {
+func (m *movie) plain(start time.Time) (file io.Reader, size int64, duration time.Duration, err error) {
 	from, to, ok := m.span()
 	if !ok {
 		return nil, 0, 0, errNothing
@@ -34,7 +34,7 @@ func (m *movie) plain(r io.ReaderAt, start time.Time) (file io.Reader, size int6
 	base := int64(len(ftyp) + len(moov) + len(mdat))
 	moov = m.moov(start, from, to, base, long)
 	head := bytes.Join([][]byte{ftyp, moov, mdat}, nil)
-	return io.MultiReader(bytes.NewReader(head), m.media(r)), base + m.size, to - from, nil
+	return io.MultiReader(bytes.NewReader(head), m.media()), base + m.size, to - from, nil
 }
 
 // moov makes the header (ISO 14496-12 8.2.1), for media that begin at base.

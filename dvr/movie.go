@@ -21,7 +21,10 @@ type movie struct {
 }
 
 // run is a piece of a file.
-type run struct{ at, n int64 }
+type run struct {
+	in    io.ReaderAt
+	at, n int64
+}
 
 // movieTrack is the index of a track. Times are in its own timescale.
 type movieTrack struct {
@@ -82,7 +85,7 @@ func parseMovie(r io.ReaderAt, size int64) (*movie, error) {
 				return nil, err
 			}
 		case b.name == "mdat" && moof != nil:
-			if err := m.addFragment(moof, from, b); err != nil {
+			if err := m.addFragment(r, moof, from, b); err != nil {
 				return nil, err
 			}
 			moof, m.whole = nil, b.end
@@ -125,7 +128,7 @@ func (m *movie) track(id uint32) *movieTrack {
 }
 
 // addFragment takes the samples of a moof that begins at from, and whose mdat follows.
-func (m *movie) addFragment(moof []byte, from int64, mdat box) error {
+func (m *movie) addFragment(r io.ReaderAt, moof []byte, from int64, mdat box) error {
 	err := children(moof, func(name string, traf []byte) error {
 		if name != "traf" {
 			return nil
@@ -145,7 +148,7 @@ func (m *movie) addFragment(moof []byte, from int64, mdat box) error {
 		return t.add(tfhd, trun, int64(dts), from, mdat, m.size)
 	})
 	if err == nil {
-		m.runs = append(m.runs, run{mdat.body, mdat.end - mdat.body})
+		m.runs = append(m.runs, run{r, mdat.body, mdat.end - mdat.body})
 		m.size += mdat.end - mdat.body
 	}
 	return err
@@ -270,12 +273,11 @@ func (m *movie) span() (begin, end time.Duration, ok bool) {
 }
 
 // media reads the samples of all tracks, in the order of the index.
-func (m *movie) media(r io.ReaderAt) io.Reader {
-	return &mediaReader{file: r, runs: m.runs}
+func (m *movie) media() io.Reader {
+	return &mediaReader{runs: m.runs}
 }
 
 type mediaReader struct {
-	file io.ReaderAt
 	runs []run
 	done int64 // of the first run
 }
@@ -289,7 +291,7 @@ func (m *mediaReader) Read(b []byte) (int, error) {
 		return 0, io.EOF
 	}
 	x := m.runs[0]
-	n, err := m.file.ReadAt(b[:min(int64(len(b)), x.n-m.done)], x.at+m.done)
+	n, err := x.in.ReadAt(b[:min(int64(len(b)), x.n-m.done)], x.at+m.done)
 	m.done += int64(n)
 	if n > 0 {
 		err = nil

@@ -124,11 +124,11 @@ func (r *rig) wait(t testing.TB, n int) []Recording {
 	}
 }
 
-// names gives all files below the rig's directory.
+// names gives all files below the rig's directory but the index.
 func (r *rig) names(t testing.TB) (names []string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(r.dir, func(name string, e os.DirEntry, err error) error {
-		if err == nil && !e.IsDir() {
+		if err == nil && !e.IsDir() && e.Name() != indexName {
 			names = append(names, strings.TrimPrefix(name, r.dir+"/"))
 		}
 		return err

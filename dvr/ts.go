@@ -2,6 +2,7 @@ package dvr
 
 import (
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/srsgo/srs/protocol/mpegts"
@@ -71,7 +72,7 @@ const tsEdge = 4096 * tsPacket
 
 // tsDuration gives the time between the first and the last program clock of a file; ok is false if there
 // is none.
-func tsDuration(f file, size int64) (d time.Duration, ok bool) {
+func tsDuration(f io.ReaderAt, size int64) (d time.Duration, ok bool) {
 	first, ok := tsClock(f, 0, min(size, tsEdge), true)
 	last, has := tsClock(f, max(0, size-tsEdge), size, false)
 	const wrap = 1 << 33
@@ -80,7 +81,7 @@ func tsDuration(f file, size int64) (d time.Duration, ok bool) {
 
 // tsClock gives the first program clock (ISO 13818-1 2.4.3.5) of the packets from one place to another,
 // or the last one, in 1/90,000 s.
-func tsClock(f file, from, to int64, first bool) (clock int64, ok bool) {
+func tsClock(f io.ReaderAt, from, to int64, first bool) (clock int64, ok bool) {
 	b := make([]byte, (to-from)/tsPacket*tsPacket)
 	if n, _ := f.ReadAt(b, to-int64(len(b))); n < len(b) {
 		return 0, false
