@@ -55,6 +55,7 @@ func TestLife(t *testing.T) {
 		{"low latency", v, []string{"/live/av.v1.m3u8", "/live/av.a1.m3u8"}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
+			var texts []string
 			bubble(t, one(x.vhost), func(t *testing.T, r *rig) {
 				lives := make([]hlstest.Checker, len(x.lists))
 				updates := 0 // that leave out what the player has
@@ -68,6 +69,7 @@ func TestLife(t *testing.T) {
 								file += "?_HLS_skip=YES"
 							}
 							if w := r.get(t, file); w.Code == 200 {
+								texts = append(texts, w.Body.String())
 								updates += strings.Count(w.Body.String(), "#EXT-X-SKIP:")
 								require.NoError(t, lives[i].Check(w.Body.String(), time.Now()))
 							}
@@ -87,6 +89,7 @@ func TestLife(t *testing.T) {
 					require.Equal(t, 3, discontinuities(t, r.body(t, x.lists[i])))
 				}
 			})
+			t.Run("video.js", func(t *testing.T) { readByVideoJS(t, texts) })
 		})
 	}
 }
