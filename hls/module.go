@@ -213,6 +213,9 @@ func (m *Module) expire(c *channel) {
 // Drain answers those who wait for what is about to be made.
 func (m *Module) Drain() { m.leave() }
 
+// storesTime bounds how long the end waits for files.
+const storesTime = 10 * time.Second
+
 // Shutdown ends all viewers and streams, and deletes the files of vhosts that dispose of them.
 func (m *Module) Shutdown(ctx context.Context) error {
 	m.mu.Lock()
@@ -229,6 +232,9 @@ func (m *Module) Shutdown(ctx context.Context) error {
 	for _, c := range channels {
 		c.dispose(false)
 	}
+	// A quick end has ended ctx already, and files are to go all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storesTime)
+	defer cancel()
 	for _, c := range channels {
 		c.storesDone(ctx)
 	}
