@@ -83,6 +83,7 @@ func TestFormats(t *testing.T) {
 				continue
 			}
 			t.Run(clip.Name+ext, func(t *testing.T) {
+				t.Parallel()
 				r := newRig(t, Vhost{Enabled: true, Path: "[app]/[stream]" + ext})
 				r.publish(t, live, clip.Packets()...)
 				x := r.wait(t, 1)[0]
