@@ -223,6 +223,9 @@ func (m *Module) dispose(ctx context.Context, c *channel) {
 	}
 }
 
+// storesTime bounds how long the end waits for files.
+const storesTime = 10 * time.Second
+
 // Shutdown ends all viewers and streams, and deletes the files of vhosts that dispose of them.
 func (m *Module) Shutdown(ctx context.Context) error {
 	m.mu.Lock()
@@ -235,6 +238,9 @@ func (m *Module) Shutdown(ctx context.Context) error {
 	channels := m.channels
 	m.channels = map[stream.Key]*channel{}
 	m.mu.Unlock()
+	// A quick end has ended ctx already, and files are to go all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storesTime)
+	defer cancel()
 	for _, c := range channels {
 		m.dispose(ctx, c)
 	}
