@@ -12,13 +12,16 @@ const keepEvery = time.Minute
 // and each minute.
 func (m *Module) keep(ctx context.Context) error {
 	defer m.work.Done()
-	for adopted := map[string]bool{}; ; {
+	for recovered, adopted := map[string]bool{}, map[string]bool{}; ; {
 		next := keepEvery
 		for _, p := range m.places() {
-			if m.recover(ctx, &p) {
-				next = idle
+			id := p.vhost + " " + p.cfg.Path
+			if !recovered[id] { // once: directories may be large
+				if recovered[id] = !m.recover(ctx, &p); !recovered[id] {
+					next = idle
+				}
 			}
-			if id := p.vhost + " " + p.cfg.Path; !adopted[id] {
+			if !adopted[id] {
 				m.adopt(ctx, &p)
 				adopted[id] = true
 			}

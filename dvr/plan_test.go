@@ -230,11 +230,11 @@ func TestTrouble(t *testing.T) {
 	rec.close()
 	rec.wait()
 	require.NoError(t, rec.trouble)
-	require.Equal(t, 1, count(r, "recording stops"))
-	require.Equal(t, 1, count(r, "recording goes on"))
+	require.Equal(t, 1, lines(r, "recording stops"))
+	require.Equal(t, 1, lines(r, "recording goes on"))
 	for _, err := range []error{syscall.ENOSPC, syscall.EROFS, syscall.EIO, errors.New("other")} {
 		require.NoError(t, rec.failed(err))
 	}
-	require.Equal(t, 2, count(r, "recording stops"))
+	require.Equal(t, 2, lines(r, "recording stops"))
 	require.NoError(t, pub.Close(nil))
 }

@@ -162,8 +162,8 @@ func decodes(t testing.TB, file string) {
 	require.Empty(t, output(t, "ffmpeg", "-v", "warning", "-xerror", "-i", file, "-f", "null", "-"), file)
 }
 
-// count tells how many lines of the log have a text.
-func count(r *rig, text string) int { return strings.Count(r.log.String(), text) }
+// lines tells how many lines of the log have a text.
+func lines(r *rig, text string) int { return strings.Count(r.log.String(), text) }
 
 // containsLine tells whether a line of the log has all texts.
 func containsLine(r *rig, texts ...string) bool {
