@@ -28,6 +28,9 @@ func dashVhost(v *conf.Scope, upload storage.Storage) dash.Vhost {
 	if x.Dispose <= 0 {
 		x.Dispose = -1 // never
 	}
+	if v.Bool("dash.dash_memory") {
+		x.Dir = ""
+	}
 	if v.Bool("dash.dash_low_latency") {
 		x.LowLatency.PartDuration = v.Duration("dash.dash_part_duration")
 	}

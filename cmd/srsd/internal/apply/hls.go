@@ -47,6 +47,9 @@ func hlsVhost(v *conf.Scope, upload storage.Storage) hls.Vhost {
 	if x.Dispose <= 0 {
 		x.Dispose = -1 // never
 	}
+	if v.Bool("hls.hls_memory") {
+		x.Dir = ""
+	}
 	switch v.String("hls.hls_on_error") {
 	case "ignore":
 		x.OnError = hls.Ignore

@@ -81,6 +81,9 @@ func segmentRows() []Item {
 		Item{Path: "hls.hls_rewind", Kind: Float, Default: "0", Unit: "s", Limits: &Limits{0, 30 * day, Refuse}},
 		// Whether a playlist is ended when its publisher leaves.
 		Item{Path: "hls.hls_end_list", Kind: BoolOff, Default: "off"},
+		// Nothing is written to disk: segments are served from memory, as they are in any case.
+		Item{Path: "hls.hls_memory", Kind: BoolOff, Default: "off"},
+		Item{Path: "dash.dash_memory", Kind: BoolOff, Default: "off"},
 		// Streams that are one content in several qualities, as [stream]_720p [stream]_360p.
 		Item{Path: "hls.hls_variants", Kind: List},
 

@@ -13,7 +13,9 @@ import (
 // defaults are the variables that make a demo's configuration where the environment has no others.
 var defaults = []string{
 	"SRS_LISTEN=1935", "SRS_HTTP_SERVER_ENABLED=on", "SRS_HTTP_SERVER_LISTEN=8080",
-	"SRS_VHOST_HTTP_REMUX_ENABLED=on", "SRS_DAEMON=off",
+	"SRS_VHOST_HTTP_REMUX_ENABLED=on", "SRS_VHOST_HTTP_REMUX_MOUNTS=[vhost]/[app]/[stream].ts [vhost]/[app]/[stream].mp4", "SRS_DAEMON=off",
+	"SRS_VHOST_HLS_ENABLED=on", "SRS_VHOST_HLS_HLS_MEMORY=on", "SRS_VHOST_HLS_HLS_LOW_LATENCY=on", "SRS_VHOST_HLS_HLS_FRAGMENT=1",
+	"SRS_VHOST_DASH_ENABLED=on", "SRS_VHOST_DASH_DASH_MEMORY=on", "SRS_VHOST_DASH_DASH_LOW_LATENCY=on", "SRS_VHOST_DASH_DASH_FRAGMENT=1",
 	"SRS_HTTP_API_ENABLED=on", "SRS_HTTP_API_AUTH_ANONYMOUS=off", // for this machine alone
 }
 
@@ -103,6 +105,8 @@ func (a Addresses) Text() string {
 	for _, x := range []struct{ what, scheme, addr, ext string }{
 		{"RTMP", "rtmp", a.RTMP, ""}, {"RTMPS", "rtmps", a.RTMPS, ""},
 		{"HTTP-FLV", "http", a.HTTP, ".flv"}, {"HTTPS-FLV", "https", a.HTTPS, ".flv"},
+		{"HLS", "http", a.HTTP, ".m3u8"}, {"DASH", "http", a.HTTP, ".mpd"},
+		{"HTTP-TS", "http", a.HTTP, ".ts"}, {"MP4", "http", a.HTTP, ".mp4"},
 	} {
 		if x.addr != "" {
 			row(x.what, "ffplay "+url(x.scheme, x.addr, path+x.ext))
