@@ -17,7 +17,8 @@
 // killed loses one at most. At the end it becomes a plain file with the index in front, made from the
 // fragments with their index alone in memory; where that fails (no room for a second copy) the file
 // with fragments stays, which players take as well. A change of tracks or of their configuration,
-// a picture of another size say, begins a new file.
+// a picture of another size say, begins a new file. So does the first frame of a track that nothing else
+// describes (AC-3, VP9) where it comes late: that file may begin between two key frames.
 //
 // TS: what package mpegts makes, in the stream's own times if [stream.JitterOff] says so.
 //

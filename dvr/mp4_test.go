@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
 
+	"github.com/bluenviron/mediacommon/v2/pkg/formats/mp4/codecs"
+	"github.com/bluenviron/mediacommon/v2/pkg/formats/pmp4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/srsgo/srs/protocol/storage"
@@ -121,4 +124,46 @@ func BenchmarkIndex(b *testing.B) {
 		b.ReportMetric(float64(after.HeapAlloc)-float64(before.HeapAlloc), "B/hour")
 		runtime.KeepAlive(m)
 	}
+}
+
+// TestLateDescription: a track that only its first frame describes begins another file when that comes
+// late, and nothing is lost between the two.
+func TestLateDescription(t *testing.T) {
+	clip := streamtest.H264MP3()
+	bare := &stream.Tracks{List: slices.Clone(clip.Tracks().List)}
+	for i := range bare.List {
+		if bare.List[i].Kind() == stream.KindAudio {
+			bare.List[i].SampleRate, bare.List[i].Channels = 0, 0
+		}
+	}
+	var packets []*stream.Packet
+	frames := 0
+	for _, p := range clip.Packets() {
+		if q := *p; q.Kind() == stream.KindVideo || q.DTS > 2500*time.Millisecond {
+			q.Tracks = bare
+			packets = append(packets, &q)
+			if q.Kind() == stream.KindVideo {
+				frames++
+			}
+		}
+	}
+	r := newRig(t, Vhost{Enabled: true, Path: "[stream]-[seq].mp4"})
+	r.publish(t, live, packets...)
+	for i, x := range r.wait(t, 2) {
+		if i == 0 { // the other begins between two key frames
+			decodes(t, x.File)
+		}
+		f, err := os.Open(x.File)
+		require.NoError(t, err)
+		defer f.Close()
+		var p pmp4.Presentation
+		require.NoError(t, p.Unmarshal(f))
+		require.Len(t, p.Tracks, i+1)
+		for _, track := range p.Tracks {
+			if _, ok := track.Codec.(*codecs.H264); ok {
+				frames -= len(track.Samples)
+			}
+		}
+	}
+	require.Zero(t, frames)
 }
