@@ -61,6 +61,9 @@ func (m *Module) Start(_ context.Context, h *protocol.Host) error {
 	m.host = h
 	m.work.Add(1)
 	h.Go(func(context.Context) error { return m.keep(m.ctx) })
+	if name := m.cfg.Load().HTTP; name != "" {
+		h.HTTP(name).HandleMatch(m.match)
+	}
 	return nil
 }
 
@@ -100,6 +103,7 @@ func (m *Module) Reload(next protocol.Module) error {
 	for _, t := range m.taps {
 		t.look()
 	}
+	m.lookAgain()
 	return nil
 }
 
@@ -159,6 +163,14 @@ func (m *Module) complete(r *recorder, f *recording, err error) {
 	m.completed(info)
 }
 
+// lookAgain has keep look at the files.
+func (m *Module) lookAgain() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
 // completed tells of a file that has its place.
 func (m *Module) completed(info Recording) {
 	x, err := m.indexOf(info.Dir.Dir())
@@ -168,10 +180,7 @@ func (m *Module) completed(info Recording) {
 	if err != nil {
 		m.trouble("noting "+info.File, err)
 	}
-	select {
-	case m.wake <- struct{}{}:
-	default:
-	}
+	m.lookAgain()
 	if f := m.cfg.Load().OnFile; f != nil {
 		f(info)
 	}

@@ -102,10 +102,10 @@ func (m *movie) parseTracks() error {
 			return nil
 		}
 		tkhd, mdhd, hdlr := child(trak, "tkhd"), descend(trak, "mdia", "mdhd"), descend(trak, "mdia", "hdlr")
-		if len(tkhd) < 84 || tkhd[0] != 0 || len(mdhd) < 24 || mdhd[0] != 0 || len(hdlr) < 12 || descend(trak, "mdia", "minf", "stbl", "stsd") == nil {
+		if len(tkhd) < 84 || tkhd[0] != 0 || len(mdhd) < 24 || mdhd[0] > 1 || len(hdlr) < 12 || descend(trak, "mdia", "minf", "stbl", "stsd") == nil {
 			return errors.New("dvr: mp4: a track is not described")
 		}
-		t := &movieTrack{id: binary.BigEndian.Uint32(tkhd[12:]), scale: binary.BigEndian.Uint32(mdhd[12:]), video: string(hdlr[8:12]) == "vide"}
+		t := &movieTrack{id: binary.BigEndian.Uint32(tkhd[12:]), scale: binary.BigEndian.Uint32(mdhd[12+8*int(mdhd[0]):]), video: string(hdlr[8:12]) == "vide"}
 		if t.scale == 0 || t.scale > math.MaxInt32/2 {
 			return fmt.Errorf("dvr: mp4: track %d: timescale %d", t.id, t.scale)
 		}

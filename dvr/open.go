@@ -218,7 +218,7 @@ func (t *movieTrack) each(f func(*piece)) {
 	}
 }
 
-// entry is the keyframe at or before a time, seen from the beginning of the presentation.
+// keyBefore gives when the last key frame at or before a time is presented.
 func (m *movie) keyBefore(at time.Duration) time.Duration {
 	found := at
 	for _, t := range m.tracks {
@@ -236,7 +236,8 @@ func (m *movie) keyBefore(at time.Duration) time.Duration {
 	return found
 }
 
-// appendRange adds the samples of o whose presentation begins in [from, to), later by shift. Their
+// appendRange adds the samples of o from the first one that is presented at from or later to the last one
+// that is decoded before to, later by shift. Their
 // tracks must be equal.
 func (m *movie) appendRange(o *movie, from, to, shift time.Duration) {
 	type part struct {
@@ -252,11 +253,10 @@ func (m *movie) appendRange(o *movie, from, to, shift time.Duration) {
 		t.each(func(p *piece) {
 			pts := t.time(p.dts + int64(int32(p.offset)))
 			// A picture that follows the first key frame needs it, also if it is seen before.
-			if began = began || pts >= from; !began || pts >= to {
-				now = nil
+			d := t.time(p.dts)
+			if began = began || pts >= from; !began || d >= to {
 				return
 			}
-			d := t.time(p.dts)
 			if now == nil || now.in.at+now.in.n != p.at || d-now.dts >= partDuration {
 				parts = append(parts, part{track: i, dts: d, in: run{at: p.at}})
 				now = &parts[len(parts)-1]
@@ -270,7 +270,11 @@ func (m *movie) appendRange(o *movie, from, to, shift time.Duration) {
 		t := m.tracks[x.track]
 		t.chunks = append(t.chunks, chunk{m.size, uint32(len(x.list))})
 		for _, p := range x.list {
-			t.sample(p.sample, p.dts+stream.Ticks(shift, int(t.scale)))
+			dts := p.dts + stream.Ticks(shift, int(t.scale))
+			if len(t.sizes) > 0 { // sound may overlap by less than a frame where files meet
+				dts = max(dts, t.last+int64(t.tail))
+			}
+			t.sample(p.sample, dts)
 		}
 		x.in.in = o.runs[0].in
 		m.runs, m.size = append(m.runs, x.in), m.size+x.in.n

@@ -1,0 +1,210 @@
+package dvr
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/srsgo/srs/protocol/storage"
+	"github.com/srsgo/srs/stream"
+	"github.com/srsgo/srs/stream/streamtest"
+)
+
+// get asks a module for what is below /record/.
+func (r *rig) get(t testing.TB, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	q := httptest.NewRequest(http.MethodGet, "http://127.0.0.1/record/"+path, nil)
+	h := r.module.match(q)
+	require.NotNil(t, h, path)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, q)
+	return w
+}
+
+func save(t testing.TB, w *httptest.ResponseRecorder) string {
+	t.Helper()
+	require.Equal(t, http.StatusOK, w.Code, w.Body)
+	file := filepath.Join(t.TempDir(), "got.mp4")
+	require.NoError(t, os.WriteFile(file, w.Body.Bytes(), 0o600))
+	return file
+}
+
+// TestPlay: what several files have of a time is one MP4, from a key frame on.
+func TestPlay(t *testing.T) {
+	clip := streamtest.H264BFramesAAC()
+	for _, ext := range []string{".mp4"} {
+		t.Run(ext, func(t *testing.T) {
+			r := newRig(t, Vhost{Enabled: true, Plan: Segment, Duration: 2 * time.Second, Path: "[app]/[stream].[timestamp]" + ext})
+			packets := packetsOf(t, clip.Loop(2))
+			r.publish(t, live, packets...)
+			r.stopPublishing(t)
+			files, err := r.module.Files(context.Background(), live, time.Time{}, time.Time{})
+			require.NoError(t, err)
+			require.Greater(t, len(files), 2)
+
+			whole := save(t, r.get(t, "live/av.mp4"))
+			decodes(t, whole)
+			streamtest.Equal(t, packets, readAll(t, whole, clip.Tracks()), streamtest.Compare{Tolerance: 250 * time.Millisecond, FreeSync: true}) // how long the last picture of a file was, that file does not say
+
+			second := files[1]
+			from := strconv.FormatInt(second.Start.Add(10*time.Millisecond).UnixMilli(), 10)
+			to := url.QueryEscape(second.Start.Add(second.Duration / 2).Format(time.RFC3339Nano))
+			part := save(t, r.get(t, "live/av.mp4?from="+from+"&to="+to))
+			decodes(t, part)
+			d, err := strconv.ParseFloat(strings.TrimSpace(output(t, "ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", part)), 64)
+			require.NoError(t, err)
+			require.InDelta(t, (second.Duration / 2).Seconds(), d, 0.3)
+
+			var list struct {
+				Recordings []struct {
+					Name  string
+					Start int64 `json:"start_ms"`
+				}
+			}
+			require.NoError(t, json.Unmarshal(r.get(t, "live/av.json?from="+from+"&to="+to).Body.Bytes(), &list))
+			require.Len(t, list.Recordings, 1)
+			require.Equal(t, second.Name, list.Recordings[0].Name)
+			require.Equal(t, second.Start.UnixMilli(), list.Recordings[0].Start)
+
+			require.Equal(t, http.StatusNotFound, r.get(t, "live/av.mp4?to=1000").Code)
+			require.Equal(t, http.StatusNotFound, r.get(t, "live/other.mp4").Code)
+			require.Equal(t, http.StatusBadRequest, r.get(t, "live/av.mp4?from=x").Code)
+		})
+	}
+}
+
+// stopPublishing waits until all files are complete.
+func (r *rig) stopPublishing(t testing.TB) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		r.module.mu.Lock()
+		defer r.module.mu.Unlock()
+		return len(r.module.taps) == 0 && len(r.module.writing) == 0
+	}, patience, 5*time.Millisecond)
+}
+
+// TestPlayRefused: gates see who plays recordings.
+func TestPlayRefused(t *testing.T) {
+	r := newRig(t, Vhost{Enabled: true, Path: "[app]/[stream].[timestamp].mp4"})
+	var asked []stream.Request
+	r.Hub().AddGate(stream.GateFunc(func(_ context.Context, s *stream.Session) error {
+		asked = append(asked, s.Request)
+		return &stream.DeniedError{}
+	}))
+	require.Equal(t, http.StatusForbidden, r.get(t, "live/av.mp4?token=1").Code)
+	require.Len(t, asked, 1)
+	require.Equal(t, live, asked[0].Key)
+	require.Equal(t, "?token=1", asked[0].Param)
+}
+
+// TestIndexLost: what the index had is found again in the files.
+func TestIndexLost(t *testing.T) {
+	for _, ext := range []string{".flv", ".mp4", ".ts"} {
+		dir := t.TempDir()
+		v := Vhost{Enabled: true, Path: "[app]/[stream].[timestamp]" + ext}
+		r := newRigIn(t, dir, v)
+		r.publish(t, live, streamtest.H264AAC().Packets()...)
+		r.stopPublishing(t)
+		before, err := r.module.Files(context.Background(), live, time.Time{}, time.Time{})
+		require.NoError(t, err)
+		require.Len(t, before, 1)
+		for _, content := range []string{"", "{\"name\":", strings.Repeat("x", 2*maxLine)} {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, indexName), []byte(content), 0o600))
+			again := newRigIn(t, dir, v)
+			var after []Recording
+			require.Eventually(t, func() bool {
+				after, err = again.module.Files(context.Background(), live, time.Time{}, time.Time{})
+				return err == nil && len(after) == 1
+			}, patience, 10*time.Millisecond)
+			require.Equal(t, before[0].Name, after[0].Name)
+			require.Equal(t, before[0].Bytes, after[0].Bytes)
+			require.InDelta(t, before[0].Duration, after[0].Duration, float64(100*time.Millisecond))
+			require.WithinDuration(t, before[0].Start, after[0].Start, time.Second)
+		}
+	}
+}
+
+// TestRetention: the oldest files go, those of others stay.
+func TestRetention(t *testing.T) {
+	dir := t.TempDir()
+	v := Vhost{Enabled: true, Path: "[app]/[stream].[timestamp].flv"}
+	r := newRigIn(t, dir, v)
+	clip := streamtest.H264AAC()
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "live"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "live", "film.flv"), bytes.Repeat([]byte("x"), 1<<20), 0o600))
+	r.publish(t, live, clip.Packets()...)
+	first := r.wait(t, 1)[0]
+	v.Retention.MaxBytes = first.Bytes * 3 / 2
+	require.NoError(t, r.module.Reload(New(r.config(v))))
+	r.publish(t, live, clip.Packets()...)
+	second := r.wait(t, 2)[1]
+	require.Eventually(t, func() bool { return len(r.names(t)) == 2 }, patience, 10*time.Millisecond)
+	require.ElementsMatch(t, []string{"live/film.flv", second.Name}, r.names(t))
+	x, err := r.module.indexOf(dir)
+	require.NoError(t, err)
+	second.Start = second.Start.Add(-time.Hour)
+	require.NoError(t, x.put(entryOf(&second)))
+	v.Retention = Retention{MaxAge: time.Minute}
+	require.NoError(t, r.module.Reload(New(r.config(v))))
+	require.Eventually(t, func() bool { return len(r.names(t)) == 1 }, patience, 10*time.Millisecond)
+	require.Equal(t, []string{"live/film.flv"}, r.names(t))
+}
+
+// refusing is an Uploader that takes nothing at first.
+type refusing struct {
+	*storage.Memory
+	mu  sync.Mutex
+	bad int
+}
+
+func (u *refusing) Put(ctx context.Context, name string, r io.Reader, size int64) error {
+	u.mu.Lock()
+	u.bad--
+	bad := u.bad
+	u.mu.Unlock()
+	if bad >= 0 {
+		return errors.New("not now")
+	}
+	return u.Memory.Put(ctx, name, r, size)
+}
+
+// TestUpload: files go where they are to go, once, and are deleted then.
+func TestUpload(t *testing.T) {
+	for _, deleted := range []bool{false, true} {
+		dir, up := t.TempDir(), &refusing{Memory: storage.NewMemory(), bad: 1}
+		v := Vhost{Enabled: true, Path: "[app]/[stream].[timestamp].mp4", Upload: up, DeleteAfterUpload: deleted}
+		r := newRigIn(t, dir, v)
+		r.publish(t, live, streamtest.H264AAC().Packets()...)
+		first := r.wait(t, 1)[0]
+		require.Eventually(t, func() bool { return strings.Contains(r.log.String(), "not now") }, patience, 5*time.Millisecond)
+		r.publish(t, live, streamtest.H264AAC().Packets()...)
+		second := r.wait(t, 2)[1]
+		require.Eventually(t, func() bool { return up.Used() == first.Bytes+second.Bytes }, patience, 10*time.Millisecond)
+		if deleted {
+			require.Eventually(t, func() bool { return len(r.names(t)) == 0 }, patience, 10*time.Millisecond)
+			continue
+		}
+		require.Len(t, r.names(t), 2)
+		r.stop(t)
+		none := &refusing{Memory: storage.NewMemory()}
+		v.Upload = none
+		again := newRigIn(t, dir, v)
+		again.publish(t, live, streamtest.H264AAC().Packets()...)
+		third := again.wait(t, 1)[0]
+		require.Eventually(t, func() bool { return none.Used() == third.Bytes }, patience, 10*time.Millisecond)
+	}
+}
