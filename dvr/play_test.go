@@ -56,12 +56,19 @@ func TestPlay(t *testing.T) {
 			require.NoError(t, err)
 			require.Greater(t, len(files), 2)
 
+			x, err := r.module.indexOf(r.dir)
+			require.NoError(t, err)
+			for i := range files[1:] { // they were published faster than they play
+				files[i+1].Start = files[i].Start.Add(files[i].Duration)
+				require.NoError(t, x.put(entryOf(&files[i+1])))
+			}
+
 			whole := save(t, r.get(t, "live/av.mp4"))
 			decodes(t, whole)
 			streamtest.Equal(t, packets, readAll(t, whole, clip.Tracks()), streamtest.Compare{Tolerance: 250 * time.Millisecond, FreeSync: true}) // how long the last picture of a file was, that file does not say
 
 			second := files[1]
-			from := strconv.FormatInt(second.Start.Add(10*time.Millisecond).UnixMilli(), 10)
+			from := strconv.FormatInt(second.Start.Add(100*time.Millisecond).UnixMilli(), 10)
 			to := url.QueryEscape(second.Start.Add(second.Duration / 2).Format(time.RFC3339Nano))
 			part := save(t, r.get(t, "live/av.mp4?from="+from+"&to="+to))
 			d, err := strconv.ParseFloat(strings.TrimSpace(output(t, "ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", part)), 64)
