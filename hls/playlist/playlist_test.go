@@ -144,6 +144,28 @@ func FuzzEscape(f *testing.F) {
 	})
 }
 
+// FuzzLines: no name makes a line of its own in a playlist.
+func FuzzLines(f *testing.F) {
+	f.Add("av-1.ts", "English")
+	f.Add("a\n#EXT-X-ENDLIST\r\"", "a\",URI=\"x\r\n#EXT-X-ENDLIST")
+	f.Fuzz(func(t *testing.T, file, name string) {
+		uri := Escape(file)
+		m := Media{Version: 9, TargetDuration: 1, PartTarget: time.Second, PartHoldBack: 3 * time.Second, PreloadHint: uri + "z",
+			Segments: []Segment{{URI: uri + "x", Duration: time.Second, Map: &Map{URI: uri + "y"}, Parts: []Part{{URI: uri + "p", Duration: time.Second}}}}}
+		text := string(m.Append(nil, ""))
+		require.Equal(t, 11, strings.Count(text, "\n"), text)
+		require.Contains(t, text, "\n"+uri+"x\n")
+		require.NotContains(t, text, "\r")
+
+		master := Master{Variants: []Variant{{URI: uri + "v", Bandwidth: 1, Codecs: name, Audio: name}},
+			Renditions: []Rendition{{Type: "AUDIO", GroupID: name, Name: name, Language: name, URI: uri + "r"}}}
+		text = string(master.Append(nil))
+		require.Equal(t, 5, strings.Count(text, "\n"), text)
+		require.Zero(t, strings.Count(text, `"`)%2, text)
+		require.NotContains(t, text, "\r")
+	})
+}
+
 func BenchmarkMedia(b *testing.B) {
 	m := Media{Sequence: 100, TargetDuration: 2, Segments: segments("livestream", 100, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2)}
 	dst := make([]byte, 0, 4096)
@@ -155,6 +177,15 @@ func BenchmarkMedia(b *testing.B) {
 
 func BenchmarkLowLatency(b *testing.B) {
 	m := low()
+	part := m.Segments[1]
+	m.Segments = nil
+	for i := range 10 {
+		s := part
+		if i < 7 {
+			s.Parts = nil
+		}
+		m.Segments = append(m.Segments, s)
+	}
 	dst := make([]byte, 0, 4096)
 	b.ReportAllocs()
 	for b.Loop() {
