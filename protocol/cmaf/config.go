@@ -9,14 +9,15 @@ import (
 // Muxed as Part.Track means a part with all tracks.
 const Muxed = -1
 
-// Config says how a Packager cuts. It is comparable: equal ones give equal parts. The zero value gives a sequence for each track, segments of 4 s
-// of one part each.
+// Config says how a Packager cuts. It is comparable: equal ones give equal parts. The zero value gives a
+// sequence for each track, segments of 4 s of one part each.
 type Config struct {
 	// SegmentDuration is after how long the next key frame begins a segment, less half a
 	// frame; streams without video are cut before they exceed it. 0 means 4 s.
 	SegmentDuration time.Duration
 	// MaxSegment is what no segment of any track exceeds: one without a key frame in time is
-	// cut before it does, and a track that is silent for longer has a discontinuity. 0 means three
+	// cut before it does, and a track that is silent for longer has a discontinuity. A sample that is
+	// unexpectedly long is shortened where its segment's other parts have been given. 0 means three
 	// times SegmentDuration, which it is never below.
 	MaxSegment time.Duration
 	// PartDuration is what no part exceeds, unless by a single sample that is longer. In a muxed

@@ -27,6 +27,7 @@ func TestParts(t *testing.T) {
 			require.NoError(t, err)
 			if a == nil {
 				a, b = stream.Derive(p.Stream(), Parts(), cfg), stream.Derive(p.Stream(), Parts(), cfg)
+				synctest.Wait() // it reads before the publication is over
 			}
 			for _, pkt := range clip.Packets() {
 				require.NoError(t, p.WritePacket(pkt))

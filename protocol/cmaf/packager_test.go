@@ -22,7 +22,9 @@ func pack(t testing.TB, cfg cmaf.Config, packets []*stream.Packet) (parts []*cma
 	t.Helper()
 	k := cmaf.New(cfg, func(p *cmaf.Part) { parts = append(parts, p) })
 	for _, p := range packets {
-		require.NoError(t, k.WritePacket(p))
+		if err := k.WritePacket(p); err != nil {
+			require.NoError(t, err)
+		}
 	}
 	require.NoError(t, k.Close())
 	return parts
@@ -64,7 +66,9 @@ func check(t testing.TB, cfg cmaf.Config, parts []*cmaf.Part) map[int][]*fmp4.Sa
 			require.GreaterOrEqual(t, x.BaseTime, end[id])
 			pts := int64(math.MaxInt64)
 			for _, s := range x.Samples {
-				require.NotZero(t, s.Duration)
+				if s.Duration == 0 { // an assertion each would take most of the time
+					require.FailNow(t, "a sample without duration")
+				}
 				pts = min(pts, int64(x.BaseTime)+int64(s.PTSOffset))
 				x.BaseTime += uint64(s.Duration)
 			}
@@ -156,7 +160,9 @@ func TestNoDrift(t *testing.T) {
 	cfg := cmaf.Config{SegmentDuration: 2 * time.Second, MaxSegment: 2 * time.Second}
 	parts := pack(t, cfg, packets)
 	for _, s := range check(t, cfg, parts)[1] {
-		require.EqualValues(t, 1024, s.Duration)
+		if s.Duration != 1024 {
+			require.EqualValues(t, 1024, s.Duration)
+		}
 	}
 	end := parts[len(parts)-1]
 	require.InDelta(t, stream.FromTicks(from+n*1024, 44100), end.Start+end.Duration, float64(2*time.Millisecond))
@@ -225,6 +231,18 @@ func FuzzPackager(f *testing.F) {
 			packets = append(packets, p)
 		}
 		check(t, cfg, pack(t, cfg, packets))
+		var e cmaf.Encoder
+		var tracks *stream.Tracks
+		for _, p := range packets {
+			if p.Tracks != tracks {
+				tracks = p.Tracks
+				e.AppendTracks(nil, tracks, p.DTS)
+			}
+			var parts fmp4.Parts
+			require.NoError(t, parts.Unmarshal(e.AppendPacket(nil, p)))
+			require.Len(t, parts, 1)
+			require.Equal(t, p.Payload, parts[0].Tracks[0].Samples[0].Payload)
+		}
 	})
 }
 
