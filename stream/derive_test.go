@@ -36,7 +36,6 @@ type sizesRig struct {
 	hub          *Hub
 	made, ended  atomic.Int32
 	form         *Derived[int, string]
-	publications int
 }
 
 func newSizesRig(t *testing.T) *sizesRig {
