@@ -33,9 +33,9 @@ func (s sizes) WritePacket(p *Packet) error {
 func (s sizes) EndPublication() error { s.ended.Add(1); return nil }
 
 type sizesRig struct {
-	hub          *Hub
-	made, ended  atomic.Int32
-	form         *Derived[int, string]
+	hub         *Hub
+	made, ended atomic.Int32
+	form        *Derived[int, string]
 }
 
 func newSizesRig(t *testing.T) *sizesRig {

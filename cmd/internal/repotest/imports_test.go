@@ -80,7 +80,7 @@ var rules = []rule{
 	{in: "protocol/console/...", may: append([]string{"protocol/console/..."}, extensionMay...)},
 
 	// Programs. Examples are written against what everybody can import, and need nothing else.
-	{in: "examples/...", may: []string{"stream", "protocol/...", "rtmp/...", "flv", "hls", "dash", "dvr/..."}},
+	{in: "examples/...", may: []string{"stream", "protocol/...", "rtmp/...", "flv", "hls", "dash", "dvr/..."}, test: []string{mediacommon}},
 	{in: "cmd/srsd/...", may: []string{"cmd/srsd/...", "stream", "protocol/...", "rtmp/...", "flv", "hls", "dash", "dvr/...",
 		"golang.org/x/sys/...", "github.com/fsnotify/fsnotify"}},
 	{in: "cmd/srsbench/...", may: []string{"cmd/srsbench/...", "stream", "protocol/...", "rtmp/...", "flv", "hls/...", "golang.org/x/sys/..."}},
