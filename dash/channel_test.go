@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -178,6 +179,31 @@ func TestGolden(t *testing.T) {
 			require.Greater(t, m.checks, 1)
 		})
 	}
+}
+
+// TestCapture: an encoder that sends at once what it kept while it was connecting does not make players
+// think that all is captured that late.
+func TestCapture(t *testing.T) {
+	m := newMaker(t, Vhost{Enabled: true, Fragment: time.Second, LowLatency: LowLatency{PartDuration: 200 * time.Millisecond}})
+	captured := func() time.Time {
+		s := regexp.MustCompile(`wallClockTime="([^"]*)" presentationTime="(\d+)"[\s\S]*timescale="(\d+)"`).FindStringSubmatch(m.text())
+		require.NotNil(t, s, m.text())
+		at, err := time.Parse(time.RFC3339, s[1])
+		require.NoError(t, err)
+		ticks, _ := strconv.ParseInt(s[2], 10, 64)
+		scale, _ := strconv.Atoi(s[3])
+		return at.Add(-stream.FromTicks(ticks, scale))
+	}
+	before := time.Time{}
+	for p, err := range stream.Packets(streamtest.H264Only().Loop(4)) {
+		require.NoError(t, err)
+		m.write(p, max(0, 1500*time.Millisecond-p.DTS))
+		if before.IsZero() && m.text() != "" {
+			before = captured()
+		}
+	}
+	require.WithinDuration(t, epoch.Add(1500*time.Millisecond), before, captureSlack)
+	require.WithinDuration(t, epoch, captured(), captureSlack)
 }
 
 // TestSRS compares with what a real SRS makes of the same kind of stream, where that is meant to be the

@@ -138,6 +138,9 @@ func (p *period) fits(c *cut) bool {
 	return true
 }
 
+// captureSlack is by how much the time of capture may be off. What is less changes no manifest.
+const captureSlack = 50 * time.Millisecond
+
 // add appends a segment.
 func (p *period) add(c *cut) {
 	for _, b := range c.tracks {
@@ -145,7 +148,9 @@ func (p *period) add(c *cut) {
 		if r == nil {
 			continue
 		}
-		if r.ntp.IsZero() {
+		// What an encoder kept until it was connected came in later than the rest: the least delay tells
+		// when samples were captured.
+		if r.ntp.IsZero() || r.ntp.Sub(b.ntp)-(r.ntpOf-b.start) > captureSlack {
 			r.ntp, r.ntpOf = b.ntp, b.start
 		}
 		r.segments = append(r.segments, b.seg)
