@@ -101,7 +101,7 @@ setInterval(() => {
 // players are the libraries, and how each plays ADDRESS. low says that it is to keep close to live.
 var players = map[string]struct{ library, start string }{
 	"hls.js": {"hls.js/dist/hls.min.js", `
-		const p = new Hls({lowLatencyMode: LOW});
+		const p = new Hls({lowLatencyMode: LOW, maxLiveSyncPlaybackRate: LOW ? 1.1 : 1}); // 1, its default, never catches up
 		p.on(Hls.Events.ERROR, (_, e) => { if (e.fatal) fail(e.details + ' ' + (e.error || '')); });
 		p.loadSource(ADDRESS); p.attachMedia(video);`},
 	"dash.js": {"dashjs/dist/modern/umd/dash.all.min.js", `
