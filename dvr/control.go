@@ -59,6 +59,8 @@ func (m *Module) Tap(ctx context.Context, s *stream.Stream) error {
 		case <-t.wake:
 		case <-ctx.Done():
 			return nil
+		case <-m.ctx.Done():
+			return nil
 		}
 	}
 }

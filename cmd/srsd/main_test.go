@@ -67,7 +67,7 @@ var configs = map[string]string{
 	"include":   "include conf/part.conf;\nvhost __defaultVhost__ { }\n",
 	"part":      "listen 1935;\nmax_connections 100;\n",
 	"maxconn":   "listen 1935;\nmax_connections 2000000000;\nvhost __defaultVhost__ { }\n",
-	"hls":       "listen 1935;\nmax_connections 100;\nvhost a {\n  hls {\n    enabled on;\n  }\n}\n",
+	"hls":       "listen 1935;\nmax_connections 100;\nvhost a {\n  exec {\n    enabled on;\n  }\n}\n",
 }
 
 func configDir(t *testing.T) string {
@@ -118,7 +118,7 @@ func TestCommandLine(t *testing.T) {
 		{line: "-c conf/badcaster.conf", status: 170, has: "code=4010(CasterEngine)"},
 		{line: "-t -c conf/ok.conf", status: 255, env: "SRS_CONFIG_FILE=conf/unknown.conf", ends: "config file conf/unknown.conf" + failed},
 		{line: "-te", env: "SRS_LISTEN=1935", ends: ok},
-		{line: "-t -c conf/hls.conf", has: "only known: conf/hls.conf:5: vhost.hls.enabled", ends: ok},
+		{line: "-t -c conf/hls.conf", has: "only known: conf/hls.conf:5: vhost.exec.enabled", ends: ok},
 		{line: "-t -c conf/hls.conf", has: "2 directives applied, 1 only known"},
 	} {
 		out, errs, status := runSrsd(t, dir, []string{c.env}, strings.Fields(c.line)...)

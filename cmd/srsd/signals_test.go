@@ -53,10 +53,10 @@ func TestServesAndReloads(t *testing.T) {
 	require.NoError(t, s.picture("a"))
 
 	// A good one does: players get nothing any more, publishers go on.
-	s.write(basic + "utc_time on;\nvhost __defaultVhost__ { http_remux { enabled off; } hls { enabled on; } }\n")
+	s.write(basic + "utc_time on;\nvhost __defaultVhost__ { http_remux { enabled off; } exec { enabled on; } }\n")
 	s.signal(syscall.SIGHUP)
 	s.await("reloaded, config=srs.conf")
-	s.await("srs.conf:5: vhost.hls.enabled is known and not applied yet")
+	s.await("srs.conf:5: vhost.exec.enabled is known and not applied yet")
 	s.await(`utc_time: "off" → "on" takes effect at the next start`)
 	require.Error(t, s.picture("a"))
 	s.write(basic + playable)

@@ -131,9 +131,10 @@ func (c *Config) Pithy(name string) Pithy { return c.vhosts[name].pithy }
 
 // Modules makes the modules, for a start or a reload.
 func (c *Config) Modules(x Control) []protocol.Module {
-	// In this order sessions are asked, and the other way round the modules shut down. HLS and DASH come
-	// before mounts of .ts and .mp4, which would take their files for streams.
-	list := []protocol.Module{gate.New(c.gates()), hook.New(c.hooks()), rtmp.New(c.rtmp()), hls.New(c.hls(x)), dash.New(c.dash()), dvr.New(c.dvr(x))}
+	// In this order sessions are asked, and the other way round the modules shut down: what is made of
+	// streams ends after those who publish them. HLS and DASH come before mounts of .ts and .mp4, which
+	// would take their files for streams.
+	list := []protocol.Module{gate.New(c.gates()), hook.New(c.hooks()), hls.New(c.hls(x)), dash.New(c.dash()), dvr.New(c.dvr(x)), rtmp.New(c.rtmp())}
 	for _, f := range c.flv() {
 		list = append(list, flv.New(f))
 	}
