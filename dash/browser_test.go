@@ -87,8 +87,8 @@ func TestPlayers(t *testing.T) {
 	}{
 		{"dash.js", "dashjs/dist/modern/umd/dash.all.min.js", dashJS, dash.Vhost{Fragment: 2 * time.Second}, 15},
 		{"shaka", "shaka-player/dist/shaka-player.compiled.js", shakaJS, dash.Vhost{Fragment: 2 * time.Second}, 15},
-		{"dash.js low latency", "dashjs/dist/modern/umd/dash.all.min.js", dashJS, low, 2},
-		{"shaka low latency", "shaka-player/dist/shaka-player.compiled.js", shakaJS, low, 4},
+		{"dash.js low latency", "dashjs/dist/modern/umd/dash.all.min.js", dashJS, low, 6},
+		{"shaka low latency", "shaka-player/dist/shaka-player.compiled.js", shakaJS, low, 8},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			url, ll := `"/live/av.mpd"`, "false"
