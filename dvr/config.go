@@ -82,6 +82,8 @@ type Vhost struct {
 	Upload Uploader
 	// DeleteAfterUpload deletes a file once Upload has taken it.
 	DeleteAfterUpload bool
+	// NoPlay has recordings of the vhost neither listed nor played, also with Config.HTTP.
+	NoPlay bool
 }
 
 // Uploader takes files; a [storage.Storage] is one.

@@ -36,7 +36,7 @@ func (m *Module) match(r *http.Request) http.Handler {
 			continue
 		}
 		res, err := m.host.ResolveHTTP(&q, ext)
-		if err != nil {
+		if err != nil || m.cfg.Load().vhost(res.Key.Vhost).NoPlay {
 			return nil
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.serve(w, r, &res, answer) })

@@ -74,7 +74,7 @@ func TestSegments(t *testing.T) {
 vhost __defaultVhost__ {
 	hls { enabled on; hls_fragment 1; hls_window 5; hls_dispose 1; }
 	dash { enabled on; dash_fragment 1; dash_dispose 1; }
-	dvr { enabled on; dvr_path ./rec/[app]/[stream].mp4; }
+	dvr { enabled on; dvr_path ./rec/[app]/[stream].mp4; dvr_play on; }
 	`+c.hooks(more)+"}\n", nil, "-c", "srs.conf")
 	stop := s.publish("a")
 	master := s.list("/live/a.m3u8", "hls_ctx=")
@@ -120,6 +120,9 @@ vhost __defaultVhost__ {
 	require.Greater(t, duration, 2.0)
 	require.InDelta(t, duration*25, packets["h264"], 3)
 	require.NotContains(t, string(first(t, file, 64)), "moof", "the index is in front")
+	s.list("/record/live/a.json", "a.mp4")
+	again, _ := probe(t, fmt.Sprintf("http://127.0.0.1:%d/record/live/a.mp4", s.http))
+	require.InDelta(t, duration, again, 0.3)
 	told := func(action string) (list []map[string]any) {
 		c.mu.Lock()
 		defer c.mu.Unlock()

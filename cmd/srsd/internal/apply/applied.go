@@ -59,7 +59,7 @@ var applied = []string{
 	"vhost.dash.enabled", "vhost.dash.dash_fragment", "vhost.dash.dash_update_period", "vhost.dash.dash_window_size", "vhost.dash.dash_path",
 	"vhost.dash.dash_mpd_file", "vhost.dash.dash_cleanup", "vhost.dash.dash_dispose", "vhost.dash.dash_low_latency", "vhost.dash.dash_memory", "vhost.dash.dash_part_duration",
 	"vhost.http_hooks.on_dvr", "vhost.dvr.enabled", "vhost.dvr.dvr_apply", "vhost.dvr.dvr_plan", "vhost.dvr.dvr_path", "vhost.dvr.dvr_duration",
-	"vhost.dvr.dvr_wait_keyframe", "vhost.dvr.time_jitter", "vhost.dvr.dvr_overwrite", "vhost.dvr.dvr_max_age", "vhost.dvr.dvr_max_size",
+	"vhost.dvr.dvr_wait_keyframe", "vhost.dvr.time_jitter", "vhost.dvr.dvr_overwrite", "vhost.dvr.dvr_play", "vhost.dvr.dvr_max_age", "vhost.dvr.dvr_max_size",
 	"vhost.s3.enabled", "vhost.s3.endpoint", "vhost.s3.region", "vhost.s3.bucket", "vhost.s3.prefix", "vhost.s3.access_key", "vhost.s3.secret_key",
 	"vhost.s3.path_style", "vhost.s3.tls", "vhost.s3.spool", "vhost.s3.spool_size", "vhost.s3.hls", "vhost.s3.dash", "vhost.s3.dvr",
 	"vhost.http_remux.enabled", "vhost.http_remux.mount", "vhost.http_remux.mounts", "vhost.http_remux.fast_cache", "vhost.http_remux.drop_if_not_match",

@@ -32,6 +32,7 @@ func dvrVhost(root, v *conf.Scope, upload storage.Storage) dvr.Vhost {
 		UTC:            root.Bool("utc_time"),
 		Duration:       v.Duration("dvr.dvr_duration"),
 		NoWaitKeyFrame: !v.Bool("dvr.dvr_wait_keyframe"),
+		NoPlay:         !v.Bool("dvr.dvr_play"),
 		Jitter:         stream.JitterFull,
 		Retention:      dvr.Retention{MaxAge: v.Duration("dvr.dvr_max_age"), MaxBytes: int64(v.Int("dvr.dvr_max_size")) << 20},
 	}

@@ -433,6 +433,7 @@ dash_low_latency bool off
 dash_part_duration float 0.25 s
 [vhost.dvr: Y env]
 dvr_overwrite bool off
+dvr_play bool off
 dvr_max_age float 0 s
 dvr_max_size int 0 MB
 [vhost.s3: Y env]

@@ -92,6 +92,8 @@ func segmentRows() []Item {
 
 		// A recording whose file exists takes its place.
 		Item{Path: "dvr.dvr_overwrite", Kind: BoolOff, Default: "off"},
+		// Whether who may play a stream may list and play its recordings: /record/app/stream.json and .mp4.
+		Item{Path: "dvr.dvr_play", Kind: BoolOff, Default: "off"},
 		// Recordings that are older, or the oldest of all that are larger together, are deleted; 0: none.
 		Item{Path: "dvr.dvr_max_age", Kind: Float, Default: "0", Unit: "s", Limits: &Limits{0, 36500 * day, Refuse}},
 		Item{Path: "dvr.dvr_max_size", Kind: Int, Default: "0", Unit: "MB", Limits: count},
