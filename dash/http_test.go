@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -349,10 +350,16 @@ func TestFiles(t *testing.T) {
 		}))
 		return list
 	}
-	have := names()
-	for _, want := range []string{"av.mpd", "video-init.mp4", "audio-init.mp4", fmt.Sprintf("video-%d.m4s", first), fmt.Sprintf("audio-%d.m4s", first+1)} {
-		require.Contains(t, have, want)
-	}
+	var have []string
+	want := []string{"av.mpd", "video-init.mp4", "audio-init.mp4", fmt.Sprintf("video-%d.m4s", first), fmt.Sprintf("audio-%d.m4s", first+1)}
+	require.Eventually(t, func() bool { // files are written behind the stream
+		have = names()
+		there := 0
+		for range remote.List(t.Context(), "live/") {
+			there++
+		}
+		return there == len(have) && !slices.ContainsFunc(want, func(name string) bool { return !slices.Contains(have, name) })
+	}, time.Minute, 10*time.Millisecond, "%v", want)
 	require.LessOrEqual(t, len(have), 3+2*(2+3))
 	require.NotContains(t, have, "video-0.m4s")
 	_, served := r.get(fmt.Sprintf("/live/av/video-%d.m4s", first))

@@ -32,7 +32,7 @@ func TestDiskFull(t *testing.T) {
 			defer stop()
 			go func() { done <- streamtest.Publish(feed, pub, clip.Loop(0), 4) }()
 			x := r.wait(t, 1)[0] // what there was room for
-			require.Equal(t, 1, lines(r, "recording stops"))
+			require.Eventually(t, func() bool { return lines(r, "recording stops") == 1 }, patience, time.Millisecond)
 			require.NoError(t, pub.Err())
 			require.Equal(t, ext == ".mp4", x.Fragmented, "there is no room for another copy")
 			require.Greater(t, x.Duration, time.Second)
@@ -63,7 +63,7 @@ func TestReadOnly(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, 0)) })
 	r := newRigIn(t, dir, Vhost{Enabled: true, Path: "[app]/[stream].mp4"})
 	r.publish(t, live, streamtest.H264AAC().Packets()...)
-	require.Equal(t, 1, lines(r, "recording stops"), r.log)
+	require.Eventually(t, func() bool { return lines(r, "recording stops") == 1 }, patience, time.Millisecond)
 	require.Empty(t, r.names(t))
 	r.stop(t)
 }

@@ -180,7 +180,10 @@ func TestReload(t *testing.T) {
 	reload := func(v Vhost) { require.NoError(t, r.module.Reload(New(r.config(v)))) }
 	for i := range 2 {
 		reload(Vhost{Enabled: true, Apply: []string{"live/av"}, Path: "[timestamp].flv"})
-		require.Eventually(t, func() bool { return len(r.module.Recordings()) == 1 }, patience, time.Millisecond)
+		require.Eventually(t, func() bool { // and has something: an empty recording leaves no file
+			list := r.module.Recordings()
+			return len(list) == 1 && list[0].Duration > 0
+		}, patience, time.Millisecond)
 		reload(Vhost{Enabled: true, Apply: []string{"none"}, Path: "[timestamp].flv"})
 		r.wait(t, i+1)
 	}
