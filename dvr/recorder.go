@@ -249,19 +249,22 @@ func (r *recorder) create(now time.Time) (*storage.Draft, error) {
 	}
 }
 
-// try makes a draft, unless the name is taken.
+// try makes a draft, unless the name is taken. The draft comes first: who holds it is the only one to
+// give a file that name, so that the file before is there by now if it is to be there at all.
 func (r *recorder) try(name string) (*storage.Draft, error) {
-	if r.cfg.Exists != Replace {
-		f, err := r.disk.Open(context.Background(), name)
-		if err == nil {
-			_ = f.Close()
-			return nil, fs.ErrExist
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
+	draft, err := r.disk.Create(name)
+	if err != nil || r.cfg.Exists == Replace {
+		return draft, err
 	}
-	return r.disk.Create(name)
+	f, err := r.disk.Open(context.Background(), name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return draft, nil
+	}
+	if err == nil {
+		_ = f.Close()
+		err = fs.ErrExist
+	}
+	return nil, errors.Join(err, draft.Discard())
 }
 
 // write takes a packet.
