@@ -69,6 +69,9 @@ var rules = []rule{
 	{in: "dvr", may: append([]string{"flv", "hls/playlist", "github.com/abema/go-mp4"}, segmentMay...), test: []string{mediacommon}},
 	{in: "dvr/s3", may: []string{"protocol/storage", "github.com/minio/minio-go/v7/..."}},
 
+	// pion stays below rtc, and out of what rtc itself shows.
+	{in: "rtc/...", may: append([]string{"rtc/...", "github.com/pion/...", "golang.org/x/net/...", "golang.org/x/sys/..."}, protocolMay...)},
+
 	{in: "protocol/errcode", may: []string{"stream", "protocol"}},
 	{in: "protocol/token", may: []string{"github.com/go-jose/go-jose/v4/..."}}, // JWT, JWKS
 	{in: "protocol/files", may: []string{"stream", "protocol"}},
@@ -80,10 +83,10 @@ var rules = []rule{
 	{in: "protocol/console/...", may: append([]string{"protocol/console/..."}, extensionMay...)},
 
 	// Programs. Examples are written against what everybody can import, and need nothing else.
-	{in: "examples/...", may: []string{"stream", "protocol/...", "rtmp/...", "flv", "hls", "dash", "dvr/..."}, test: []string{mediacommon}},
-	{in: "cmd/srsd/...", may: []string{"cmd/srsd/...", "stream", "protocol/...", "rtmp/...", "flv", "hls", "dash", "dvr/...",
+	{in: "examples/...", may: []string{"stream", "protocol/...", "rtmp/...", "flv", "hls", "dash", "dvr/...", "rtc"}, test: []string{mediacommon}},
+	{in: "cmd/srsd/...", may: []string{"cmd/srsd/...", "stream", "protocol/...", "rtmp/...", "flv", "hls", "dash", "dvr/...", "rtc",
 		"golang.org/x/sys/...", "github.com/fsnotify/fsnotify"}},
-	{in: "cmd/srsbench/...", may: []string{"cmd/srsbench/...", "stream", "protocol/...", "rtmp/...", "flv", "hls/...", "golang.org/x/sys/..."}},
+	{in: "cmd/srsbench/...", may: []string{"cmd/srsbench/...", "stream", "protocol/...", "rtmp/...", "flv", "hls/...", "rtc/...", "golang.org/x/sys/..."}},
 	{in: "cmd/internal/repotest"},
 }
 

@@ -1,0 +1,2 @@
+// Package rtc publishes and plays by WebRTC.
+package rtc
