@@ -8,7 +8,7 @@ import (
 // attach gives the player a cursor on the wire of its format, which it makes and fills
 // if this is the first.
 func (p *Player) attach(f *Format) error {
-	s := p.stream
+	s := p.media.Load()
 	for {
 		s.mu.Lock()
 		if p.done.Load() {

@@ -38,6 +38,9 @@ func (s *server) gather() (records, media int, err error) {
 		if len(run) > 0 {
 			s.bufs = append(s.bufs, run)
 			media += len(run)
+		} else if len(p.accept) > 0 { // the next publication may have other sound
+			s.joined = false
+			return records, media, nil
 		}
 	}
 	return records, media, nil
@@ -64,6 +67,9 @@ func (s *server) join() (ok bool, err error) {
 			return false, io.EOF
 		case r.flags&recEnd != 0 || view.findKey && !key:
 			continue
+		}
+		if !s.p.suits(r.tracks) {
+			return false, errSound
 		}
 		view.findKey = false
 		// An encoder of its own: the wire's is in the publisher's hands.

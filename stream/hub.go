@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -34,7 +35,7 @@ type Hub struct {
 	onLive   list[func(context.Context, *Stream)]
 
 	mu       sync.Mutex
-	streams  map[Key]*Stream
+	streams  map[streamID]*Stream
 	sessions map[string]*Session
 	reserved map[string]bool     // ids of those that gates are asked about
 	vhosts   map[string]*traffic // of what has ended, by name
@@ -60,10 +61,16 @@ func NewHub(cfg HubConfig) *Hub {
 	if cfg.ReadBudget <= 0 {
 		cfg.ReadBudget = 2_500
 	}
-	h := &Hub{cfg: cfg, streams: map[Key]*Stream{}, sessions: map[string]*Session{}, reserved: map[string]bool{},
+	h := &Hub{cfg: cfg, streams: map[streamID]*Stream{}, sessions: map[string]*Session{}, reserved: map[string]bool{},
 		vhosts: map[string]*traffic{}, start: time.Now()}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h
+}
+
+// streamID names a stream, as it is published or with its sound converted.
+type streamID struct {
+	key Key
+	to  Codec // of the sound; 0: as it is published
 }
 
 // list is a set of functions that may change while it is walked.
@@ -114,8 +121,11 @@ func (h *Hub) OnLive(f func(ctx context.Context, s *Stream)) (remove func()) {
 // streams have the zero Settings.
 func (h *Hub) SetSettings(f func(Key) (Settings, error)) {
 	h.settings.Store(&f)
-	for s := range h.Streams() {
+	for _, s := range h.allStreams() {
 		if set, err := h.settingsOf(s.key); err == nil {
+			if s.conv != nil {
+				set = forConverted(set)
+			}
 			s.configure(set)
 		}
 	}
@@ -229,7 +239,7 @@ func (h *Hub) View(ctx context.Context, r Request) (*Session, error) {
 		return nil, err
 	}
 	h.mu.Lock()
-	st := h.streams[r.Key]
+	st := h.streams[streamID{key: r.Key}]
 	if st != nil {
 		st.users++
 	}
@@ -259,13 +269,13 @@ func (h *Hub) acquire(k Key, set Settings) (*Stream, error) {
 	if h.closed {
 		return nil, ErrShutdown
 	}
-	s := h.streams[k]
+	s := h.streams[streamID{key: k}]
 	if s == nil {
 		if h.cfg.MaxStreams > 0 && len(h.streams) >= h.cfg.MaxStreams {
 			return nil, &DeniedError{Public: "too many streams", Err: fmt.Errorf("stream: open %v: %d streams exist", k, len(h.streams))}
 		}
 		s = newStream(h, k, set)
-		h.streams[k] = s
+		h.streams[s.id] = s
 		if !h.ticking {
 			h.ticking = true
 			h.work.Go(h.run)
@@ -284,8 +294,8 @@ func (h *Hub) release(s *Stream) {
 		return
 	}
 	s.unused = time.Now()
-	if !s.published.Load() && h.streams[s.key] == s {
-		delete(h.streams, s.key)
+	if !s.published.Load() && h.streams[s.id] == s {
+		delete(h.streams, s.id)
 	}
 }
 
@@ -293,18 +303,19 @@ func (h *Hub) release(s *Stream) {
 func (h *Hub) Stream(k Key) *Stream {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.streams[k]
+	return h.streams[streamID{key: k}]
 }
 
 // Streams ranges over the streams that exist at the call, published or waited for.
 func (h *Hub) Streams() iter.Seq[*Stream] {
+	return slices.Values(slices.DeleteFunc(h.allStreams(), func(s *Stream) bool { return s.conv != nil }))
+}
+
+// allStreams gives those too whose sound is converted.
+func (h *Hub) allStreams() []*Stream {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	all := make([]*Stream, 0, len(h.streams))
-	for _, s := range h.streams {
-		all = append(all, s)
-	}
-	return slices.Values(all)
+	return slices.Collect(maps.Values(h.streams))
 }
 
 // Sessions ranges over the sessions that live at the call.

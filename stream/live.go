@@ -24,8 +24,10 @@ const (
 // Stream is a name under which one publisher at a time publishes to many players. It
 // outlives its publishers while it has players.
 type Stream struct {
-	hub *Hub
-	key Key
+	hub  *Hub
+	key  Key
+	id   streamID
+	conv *conversion // of a converted stream
 
 	users     int         // Hub.mu
 	unused    time.Time   // Hub.mu: since when there are none
@@ -65,7 +67,7 @@ type Stream struct {
 }
 
 func newStream(h *Hub, k Key, set Settings) *Stream {
-	s := &Stream{hub: h, key: k, set: set, ring: NewRing[Packet](1 << 16),
+	s := &Stream{hub: h, key: k, id: streamID{key: k}, set: set, ring: NewRing[Packet](1 << 16),
 		wires: wires{byKey: map[wireKey]*wire{}}, players: map[*Player]struct{}{}, idleSince: time.Now(), start: time.Now()}
 	s.flush.configure(set.Flush)
 	return s
@@ -98,12 +100,7 @@ func (s *Stream) PublisherID() string {
 // not count as a viewer, so that it never keeps an edge pulling or a publisher from
 // being idle. It ends with ctx.
 func (s *Stream) Open(ctx context.Context, at Start) *Player {
-	s.hub.mu.Lock()
-	s.users++
-	if s.hub.streams[s.key] == nil && !s.hub.closed {
-		s.hub.streams[s.key] = s
-	}
-	s.hub.mu.Unlock()
+	s.hub.enter(s)
 	p := newPlayer(ctx, s, nil, false)
 	p.start = at
 	s.mu.Lock()
@@ -135,22 +132,34 @@ func (s *Stream) removeViewer() {
 
 func (s *Stream) removePlayer(p *Player) {
 	s.mu.Lock()
-	delete(s.players, p)
-	if p.packets != nil {
-		s.readers--
-		p.packets.Close()
+	if _, ok := s.players[p]; !ok {
+		s.mu.Unlock()
+		return
 	}
+	delete(s.players, p)
+	if p.media.Load() == s {
+		if p.packets != nil {
+			s.readers--
+			p.packets.Close()
+		}
+		p.detach()
+	}
+	if p.ses != nil && p.home == s {
+		s.removeViewer()
+	}
+	s.mu.Unlock()
+	s.hub.release(s)
+}
+
+// detach takes the player off its wire. The caller holds the mu of what it reads.
+func (p *Player) detach() {
 	if w := p.wire; w != nil {
 		if w.viewers--; w.viewers == 0 {
 			w.idle = time.Now()
 		}
 		p.view.Close()
+		p.wire, p.view = nil, nil
 	}
-	if p.ses != nil {
-		s.removeViewer()
-	}
-	s.mu.Unlock()
-	s.hub.release(s)
 }
 
 // write takes one packet of the current publisher. The caller holds mu.

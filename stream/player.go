@@ -13,11 +13,13 @@ import (
 // format through Serve. It uses one of the two, on one goroutine; the other methods are
 // safe from any goroutine.
 type Player struct {
-	ses     *Session // nil for one that Stream.Open gave
-	stream  *Stream
+	ses     *Session               // nil for one that Stream.Open gave
+	home    *Stream                // whose viewer this is
+	media   atomic.Pointer[Stream] // what it reads: home, or that with other sound
 	ctx     context.Context
 	start   Start
 	persist bool
+	accept  []Codec // sound that the viewer can play; nil: any
 
 	packets *Cursor[Packet] // under stream.mu when set
 	wire    *wire           // likewise
@@ -39,7 +41,8 @@ type Player struct {
 const injectLimit = 64 << 10
 
 func newPlayer(ctx context.Context, s *Stream, ses *Session, persist bool) *Player {
-	p := &Player{ses: ses, stream: s, ctx: ctx, persist: persist}
+	p := &Player{ses: ses, home: s, ctx: ctx, persist: persist}
+	p.media.Store(s)
 	if ses != nil {
 		ses.stream.Store(s)
 		ses.player.Store(p)
@@ -48,7 +51,7 @@ func newPlayer(ctx context.Context, s *Stream, ses *Session, persist bool) *Play
 }
 
 // Stream gives the stream that is played.
-func (p *Player) Stream() *Stream { return p.stream }
+func (p *Player) Stream() *Stream { return p.home }
 
 // Session gives the viewer's session, nil for a reader from within.
 func (p *Player) Session() *Session { return p.ses }
@@ -60,7 +63,7 @@ func (p *Player) Context() context.Context { return p.ctx }
 // metadata promises have come, or without a promise both an audio and a video track
 // have, or Settings.Probe has passed since there was any.
 func (p *Player) Tracks(ctx context.Context) (*Tracks, error) {
-	s := p.stream
+	s := p.media.Load()
 	var probe <-chan time.Time
 	for {
 		s.mu.Lock()
@@ -129,7 +132,7 @@ func nonZero(v any) bool {
 }
 
 func (p *Player) startAt() Start {
-	if p.start == FromKey && p.stream.set.NoCache {
+	if p.start == FromKey && p.media.Load().set.NoCache {
 		return NextKey
 	}
 	return p.start
@@ -159,13 +162,14 @@ func (p *Player) openPackets() {
 	if p.packets != nil {
 		return
 	}
-	p.stream.mu.Lock()
-	p.packets = p.stream.ring.Cursor(p.startAt())
+	s := p.media.Load()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.packets = s.ring.Cursor(p.startAt())
 	if p.start == Begin {
-		p.packets.pos.Store(max(p.packets.pos.Load(), p.stream.begun))
+		p.packets.pos.Store(max(p.packets.pos.Load(), s.begun))
 	}
-	p.stream.readers++
-	p.stream.mu.Unlock()
+	s.readers++
 }
 
 // tryPacket gives the next packet, nil if none is ready.
@@ -175,7 +179,7 @@ func (p *Player) tryPacket() (*Packet, error) {
 		pkt, err := p.packets.Try()
 		switch {
 		case errors.Is(err, ErrLapped):
-			p.lapped(p.stream.ring.tail.Load() - p.packets.pos.Load())
+			p.lapped(p.media.Load().ring.tail.Load() - p.packets.pos.Load())
 			p.packets.SkipToKey()
 			p.gap = true
 		case err != nil || pkt == nil:
@@ -210,8 +214,8 @@ func (p *Player) lapped(missed uint64) {
 	}
 	p.ses.dropped.Add(missed)
 	if p.ses.lapped.Add(1) == 1 {
-		p.stream.hub.cfg.Logger.Warn("viewer is slow, goes on at the newest key frame",
-			"id", p.ses.ID, "stream", p.stream.key, "missed", missed)
+		p.home.hub.cfg.Logger.Warn("viewer is slow, goes on at the newest key frame",
+			"id", p.ses.ID, "stream", p.home.key, "missed", missed)
 	}
 }
 
@@ -224,7 +228,7 @@ func (p *Player) Pause(on bool) {
 
 // RequestKeyFrame asks the publisher for a key frame where its protocol can.
 func (p *Player) RequestKeyFrame() {
-	if pub := p.stream.live.Load(); pub != nil {
+	if pub := p.home.live.Load(); pub != nil {
 		if f := pub.keyReq.Load(); f != nil {
 			(*f)()
 		}
@@ -255,8 +259,9 @@ func (p *Player) takeInjected() []byte {
 }
 
 func (p *Player) wake() {
-	p.stream.mu.Lock()
-	defer p.stream.mu.Unlock()
+	s := p.media.Load()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if p.fast != nil {
 		p.fast.attend()
 	}
@@ -271,7 +276,7 @@ func (p *Player) wake() {
 // SendBuffer suggests a size in bytes for the socket's send buffer: what the stream
 // brings in about 0.7 s, so that viewers that stall cannot fill the host's memory.
 func (p *Player) SendBuffer() int {
-	return int(min(max(p.stream.rate.Load()*7/10, 128<<10), 1<<20))
+	return int(min(max(p.media.Load().rate.Load()*7/10, 128<<10), 1<<20))
 }
 
 // Intact tells, after Serve has returned, whether it ended between two runs: what the
@@ -280,9 +285,10 @@ func (p *Player) Intact() bool { return !p.cut }
 
 // NoDelay tells whether the viewer's socket should send small segments at once.
 func (p *Player) NoDelay() bool {
-	p.stream.mu.Lock()
-	defer p.stream.mu.Unlock()
-	return p.stream.set.NoDelay == nil || *p.stream.set.NoDelay
+	s := p.home
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.set.NoDelay == nil || *s.set.NoDelay
 }
 
 // Close ends the player's session. It may be called more than once, and while another
@@ -297,9 +303,12 @@ func (p *Player) CloseCause(cause error) error {
 			p.hubEnd(cause)
 		}
 		p.wake()
-		p.stream.removePlayer(p)
+		if s := p.media.Load(); s != p.home {
+			s.removePlayer(p)
+		}
+		p.home.removePlayer(p)
 	})
 	return nil
 }
 
-func (p *Player) hubEnd(cause error) { p.stream.hub.end(p.ses, EventStop, cause) }
+func (p *Player) hubEnd(cause error) { p.home.hub.end(p.ses, EventStop, cause) }

@@ -75,7 +75,7 @@ func (e *private) gather(p *Player) error {
 
 // mergeWindow waits for as long as the stream's flush policy merges.
 func (s *server) mergeWindow() {
-	st := s.p.stream
+	st := s.p.media.Load()
 	st.mu.Lock()
 	d := st.flush.window
 	st.mu.Unlock()

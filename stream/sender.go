@@ -67,7 +67,7 @@ func (s *server) openFast() {
 		return true
 	}
 	s.fast = f
-	st := s.p.stream
+	st := s.p.media.Load()
 	st.mu.Lock()
 	s.p.fast = f
 	st.mu.Unlock()

@@ -74,15 +74,26 @@ func (p *Player) Serve(w Writer, f *Format) error {
 	s := &server{p: p, w: w, f: f, done: make(chan struct{})}
 	defer context.AfterFunc(p.ctx, s.abort)()
 	defer close(s.done)
-	p.stream.mu.Lock()
-	jitter := p.stream.set.Jitter
-	s.stall, s.interval = p.stream.set.Stall, p.stream.set.Flush.MinInterval
-	p.stream.mu.Unlock()
+	home := p.home
+	home.mu.Lock()
+	jitter := home.set.Jitter
+	s.stall, s.interval = home.set.Stall, home.set.Flush.MinInterval
+	home.mu.Unlock()
 	var err error
 	if jitter == JitterFull || jitter == JitterZero {
-		err = s.servePrivate(&viewerClock{full: jitter == JitterFull})
-	} else if err = p.attach(f); err == nil {
+		if len(p.accept) > 0 {
+			err = p.convert()
+		}
+		if err == nil {
+			err = s.servePrivate(&viewerClock{full: jitter == JitterFull})
+		}
+	} else {
 		err = s.serveShared()
+		for errors.Is(err, errSound) {
+			if err = p.convert(); err == nil {
+				err = s.serveShared()
+			}
+		}
 	}
 	switch {
 	case errors.Is(err, io.EOF):
@@ -111,6 +122,9 @@ func (s *server) abort() {
 }
 
 func (s *server) serveShared() error {
+	if err := s.p.attach(s.f); err != nil {
+		return err
+	}
 	s.openFast()
 	defer s.closeFast()
 	p := s.p

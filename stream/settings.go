@@ -89,6 +89,9 @@ type Settings struct {
 	Probe       time.Duration // wait at most so long for tracks that metadata promised; 0: 2 s
 	Stall       time.Duration // end a viewer that takes no byte for so long; 0: 10 s
 
+	// Convert makes sound that viewers can play of what is published; nil: they get what there is.
+	Convert Converter
+
 	// ReduceConfigs drops announcements of configurations and metadata that repeat what
 	// viewers know (SRS reduce_sequence_header).
 	ReduceConfigs bool

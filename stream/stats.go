@@ -121,7 +121,7 @@ func (s *Session) wire() (received, sent uint64) {
 
 // queued gives how far the player is behind the stream.
 func (p *Player) queued() time.Duration {
-	s := p.stream
+	s := p.media.Load()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -234,9 +234,12 @@ func (h *Hub) stats(now time.Time) (HubStats, []VhostStats) {
 		}
 		return other
 	}
-	out := HubStats{Streams: len(h.streams), TotalClients: h.clients, FailedClients: h.failed}
-	for k := range h.streams {
-		sum(k.Vhost).streams++
+	out := HubStats{TotalClients: h.clients, FailedClients: h.failed}
+	for k, s := range h.streams {
+		if s.conv == nil {
+			out.Streams++
+			sum(k.key.Vhost).streams++
+		}
 	}
 	received, sent := h.total.received.Load(), h.total.sent.Load()
 	for _, s := range h.sessions {

@@ -35,7 +35,7 @@ func (h *Hub) tick(now time.Time) (streams int) {
 	var writes []demand
 	var packets float64
 	var publishing []*Publisher
-	for s := range h.Streams() {
+	for _, s := range h.allStreams() {
 		streams++
 		s.tick(now)
 		if d := s.demand(); d.viewers > 0 && d.packets > 0 {
@@ -97,6 +97,10 @@ func (h *Hub) sweep(now time.Time) {
 	for k, s := range h.streams {
 		if s.users == 0 && now.Sub(s.unused) >= s.set.Linger {
 			delete(h.streams, k)
+			if c := s.conv; c != nil && c.running != nil {
+				c.running()
+				c.running = nil
+			}
 		}
 	}
 }
@@ -131,7 +135,7 @@ func (s *Stream) tick(now time.Time) {
 func (s *Stream) retain(now time.Time) {
 	need := s.ring.head
 	for p := range s.players {
-		if p.packets != nil {
+		if p.packets != nil && p.media.Load() == s {
 			need = min(need, p.packets.pos.Load())
 		}
 	}
