@@ -38,17 +38,27 @@ func pull(src stream.Source) (out []*stream.Packet) {
 }
 
 // BenchmarkPlaylist is a request for a playlist without the network: of a viewer with hls_ctx, of one
-// without, and for a stream that is not there.
+// without, for a stream that is not there, and with parts.
 func BenchmarkPlaylist(b *testing.B) {
+	const part = 250 * time.Millisecond
 	for _, x := range []struct {
 		name  string
 		noCtx bool
+		part  time.Duration
 		path  string
+		zip   string
 		code  int
-	}{{"ctx", false, "/live/av.m3u8?hls_ctx=abcdefgh", 200}, {"shared", true, "/live/av.m3u8", 200}, {"absent", true, "/live/none.m3u8", 404}} {
+	}{
+		{"ctx", false, 0, "/live/av.m3u8?hls_ctx=abcdefgh", "", 200},
+		{"shared", true, 0, "/live/av.m3u8", "", 200},
+		{"absent", true, 0, "/live/none.m3u8", "", 404},
+		{"low/ctx", false, part, "/live/av.v1.m3u8?hls_ctx=abcdefgh", "", 200},
+		{"low/ctx/gzip", false, part, "/live/av.v1.m3u8?hls_ctx=abcdefgh", "gzip", 200},
+		{"low/shared", true, part, "/live/av.v1.m3u8", "", 200},
+	} {
 		b.Run(x.name, func(b *testing.B) {
 			v := plain(2*time.Second, 12*time.Second)
-			v.NoCtx = x.noCtx
+			v.NoCtx, v.PartDuration = x.noCtx, x.part
 			r := newRig(b, one(v))
 			defer r.stop(b)
 			pub := r.begin(b, live)
@@ -59,6 +69,7 @@ func BenchmarkPlaylist(b *testing.B) {
 			}
 			r.get(b, x.path)
 			req := httptest.NewRequest(http.MethodGet, "http://h.test"+x.path, nil)
+			req.Header.Set("Accept-Encoding", x.zip)
 			b.ReportAllocs()
 			for b.Loop() {
 				w := httptest.NewRecorder()

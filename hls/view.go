@@ -27,16 +27,27 @@ const (
 // view is a version of a playlist.
 type view struct {
 	media *playlist.Media
-	size  int // bytes of the text, about
 
 	once sync.Once
 	text *segment.Text
+
+	split  sync.Once
+	pieces [][]byte
 }
 
 // shared gives the text for viewers who need nothing of their own in it.
 func (v *view) shared() *segment.Text {
 	v.once.Do(func() { v.text = segment.NewText(typePlaylist, v.media.Append(nil, "")) })
 	return v.text
+}
+
+// place stands for a viewer's query in a text: no URI has it.
+const place = "\x00"
+
+// own gives the text with a viewer's query, from one that is rendered once for all of them.
+func (v *view) own(query string) []byte {
+	v.split.Do(func() { v.pieces = bytes.Split(v.media.Append(nil, place), []byte(place)) })
+	return bytes.Join(v.pieces, []byte(query))
 }
 
 // view gives the list as it is now.
@@ -47,7 +58,6 @@ func (l *list) view(kind int) *view {
 	l.c.mu.Lock()
 	defer l.c.mu.Unlock()
 	v := &view{media: l.media(kind)}
-	v.size = 256 + 128*len(v.media.Segments)
 	l.views[kind].Store(v)
 	return v
 }
@@ -216,7 +226,7 @@ func (l *list) answer(x *exchange, query string) (sent int) {
 	if query == "" {
 		return int(v.shared().Serve(x.w, x.r))
 	}
-	return x.text(v.media.Append(make([]byte, 0, v.size+len(v.media.Segments)*len(query)), query))
+	return x.text(v.own(query))
 }
 
 // minGzip is from which size on a viewer's own playlist is compressed: what fits one packet is not worth
