@@ -45,3 +45,23 @@ func TestBegin(t *testing.T) {
 	_, err = slow.ReadPacket()
 	require.ErrorIs(t, err, io.EOF)
 }
+
+// TestBeginLate: what came after Open is there, however late it is read.
+func TestBeginLate(t *testing.T) {
+	h := NewHub(HubConfig{})
+	defer h.Close(context.Background())
+	pub, err := h.Publish(t.Context(), Request{Key: Key{Vhost: "v", App: "a", Name: "s"}})
+	require.NoError(t, err)
+	p := pub.Stream().Open(t.Context(), Begin)
+	defer p.Close()
+	for i := range 4 {
+		require.NoError(t, pub.WritePacket(video(i*40, true)))
+	}
+	require.NoError(t, pub.Close(nil))
+	for range 4 {
+		_, err := p.ReadPacket()
+		require.NoError(t, err)
+	}
+	_, err = p.ReadPacket()
+	require.ErrorIs(t, err, io.EOF)
+}

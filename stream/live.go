@@ -98,7 +98,8 @@ func (s *Stream) PublisherID() string {
 
 // Open reads the stream from within the server: no Gate is asked, and the reader does
 // not count as a viewer, so that it never keeps an edge pulling or a publisher from
-// being idle. It ends with ctx.
+// being idle. It ends with ctx. With [Begin] what comes from the call on is kept for it, however late it
+// is read.
 func (s *Stream) Open(ctx context.Context, at Start) *Player {
 	s.hub.enter(s)
 	p := newPlayer(ctx, s, nil, false)
@@ -106,6 +107,9 @@ func (s *Stream) Open(ctx context.Context, at Start) *Player {
 	s.mu.Lock()
 	s.players[p] = struct{}{}
 	s.mu.Unlock()
+	if at == Begin {
+		p.openPackets()
+	}
 	return p
 }
 
