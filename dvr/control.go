@@ -26,6 +26,63 @@ type tap struct {
 	done chan struct{}           // closed when rec has ended
 }
 
+// source is a reader of a publication, and what ends it.
+type source struct {
+	*stream.Player
+	ctx  context.Context
+	stop context.CancelCauseFunc
+}
+
+func (m *Module) open(s *stream.Stream, at stream.Start) *source {
+	ctx, stop := context.WithCancelCause(m.ctx)
+	return &source{s.Open(ctx, at), ctx, stop}
+}
+
+// watch opens what is to be recorded before its first packet: Tap may come when the first pictures have
+// gone, or the publication with them. Then the recording begins at its end.
+func (m *Module) watch(e stream.Event) {
+	switch s := e.Session.Stream(); {
+	case e.Type == stream.EventPublish:
+		if cfg := m.cfg.Load().vhost(s.Key().Vhost); cfg.applies(s.Key()) {
+			src := m.open(s, stream.Begin)
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			if m.opened[e.Session] = src; m.closing {
+				m.closeOpened()
+			}
+		}
+	case e.Type == stream.EventUnpublish:
+		if src := m.take(e.Session); src != nil {
+			m.host.Go(func(context.Context) error {
+				defer m.work.Done()
+				return (&tap{m: m, s: s, pub: e.Session, wake: make(chan struct{}, 1)}).record(e.Session.Context(), src)
+			})
+		}
+	}
+}
+
+// closeOpened closes what no tap will come for. The caller holds mu.
+func (m *Module) closeOpened() {
+	for _, src := range m.opened {
+		src.stop(stream.ErrShutdown)
+		_ = src.Close()
+	}
+	clear(m.opened)
+}
+
+// take gives what watch has opened of a publication, once, and counts who takes it as work; nil if there
+// is nothing.
+func (m *Module) take(pub *stream.Session) *source {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	src := m.opened[pub]
+	delete(m.opened, pub)
+	if src != nil {
+		m.work.Add(1)
+	}
+	return src
+}
+
 // Tap records a publication, as far as settings and operators want it.
 func (m *Module) Tap(ctx context.Context, s *stream.Stream) error {
 	pub := s.Publisher()
@@ -34,7 +91,7 @@ func (m *Module) Tap(ctx context.Context, s *stream.Stream) error {
 	}
 	t := &tap{m: m, s: s, pub: pub, wake: make(chan struct{}, 1)}
 	m.mu.Lock()
-	if m.closing {
+	if other := m.taps[s.Key()]; m.closing || other != nil && other.pub == pub {
 		m.mu.Unlock()
 		return nil
 	}
@@ -49,12 +106,16 @@ func (m *Module) Tap(ctx context.Context, s *stream.Stream) error {
 		m.mu.Unlock()
 		m.work.Done()
 	}()
-	at := stream.Begin
+	src := m.take(pub)
+	if src != nil {
+		m.work.Done() // this tap is
+	} else {
+		src = m.open(s, stream.Begin)
+	}
 	for {
-		if err := t.record(ctx, at); err != nil {
+		if err := t.record(ctx, src); err != nil {
 			return err
 		}
-		at = stream.FromKey
 		select {
 		case <-t.wake:
 		case <-ctx.Done():
@@ -62,41 +123,45 @@ func (m *Module) Tap(ctx context.Context, s *stream.Stream) error {
 		case <-m.ctx.Done():
 			return nil
 		}
+		if pub.Err() != nil {
+			return nil
+		}
+		src = m.open(s, stream.FromKey)
 	}
 }
 
-// record records once, if that is wanted. An error that ends the recording is logged here: the publication
-// may be recorded again.
-func (t *tap) record(ctx context.Context, at stream.Start) error {
+// record records once, if that is wanted, and closes src. An error that ends the recording is logged here:
+// the publication may be recorded again.
+func (t *tap) record(ctx context.Context, src *source) error {
+	defer src.stop(nil)
+	defer src.Close()
 	cfg, on := t.wanted()
-	if !on || t.s.Publisher() != t.pub { // over
+	if !on {
 		return nil
 	}
 	rec, err := newRecorder(t.m, t.s.Key(), t.pub, cfg)
 	if err != nil {
 		return err
 	}
-	own, stop := context.WithCancelCause(t.m.ctx)
-	defer stop(nil)
 	defer context.AfterFunc(ctx, func() { // at the publication's end what came last is still to be read
 		if t.pub.Err() == nil {
-			stop(context.Cause(ctx))
+			src.stop(context.Cause(ctx))
 			return
 		}
-		timer := time.AfterFunc(drain, func() { stop(context.Cause(ctx)) })
-		context.AfterFunc(own, func() { timer.Stop() })
+		timer := time.AfterFunc(drain, func() { src.stop(context.Cause(ctx)) })
+		context.AfterFunc(src.ctx, func() { timer.Stop() })
 	})()
 	done := make(chan struct{})
 	t.mu.Lock()
-	t.rec, t.stop, t.done = rec, stop, done
+	t.rec, t.stop, t.done = rec, src.stop, done
 	t.mu.Unlock()
 	t.look() // what has changed since wanted
-	err = rec.run(own, t.s, at)
+	err = rec.run(src)
 	t.mu.Lock()
 	t.rec = nil
 	t.mu.Unlock()
 	close(done)
-	if err == nil || own.Err() != nil {
+	if err == nil || src.ctx.Err() != nil {
 		return nil
 	}
 	var coded interface{ Code() int }

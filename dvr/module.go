@@ -23,10 +23,12 @@ type Module struct {
 	host *protocol.Host
 
 	mu      sync.Mutex
-	disks   map[string]*storage.Disk // by directory
-	taps    map[stream.Key]*tap      // publications
-	writing map[fileID]*recording    // files that are not complete
+	disks   map[string]*storage.Disk    // by directory
+	taps    map[stream.Key]*tap         // publications
+	opened  map[*stream.Session]*source // by watch, for taps to come
+	writing map[fileID]*recording       // files that are not complete
 	closing bool
+	unwatch func()          // ends watch
 	ctx     context.Context // of all recordings
 	cancel  context.CancelCauseFunc
 	finish  context.Context // of the completing of files
@@ -46,6 +48,7 @@ type fileID struct {
 func New(cfg Config) *Module {
 	cfg.Name = cmp.Or(cfg.Name, "dvr")
 	m := &Module{disks: map[string]*storage.Disk{}, taps: map[stream.Key]*tap{}, writing: map[fileID]*recording{},
+		opened:  map[*stream.Session]*source{},
 		indexes: map[*storage.Disk]*index{}, wake: make(chan struct{}, 1), told: map[string]bool{}}
 	m.ctx, m.cancel = context.WithCancelCause(context.Background())
 	m.finish, m.giveUp = context.WithCancel(context.Background())
@@ -59,6 +62,7 @@ func (m *Module) Info() protocol.Info { return protocol.Info{Name: m.cfg.Load().
 // Start begins to look after the files that there are. Recordings begin with publications.
 func (m *Module) Start(_ context.Context, h *protocol.Host) error {
 	m.host = h
+	m.unwatch = h.Hub.Observe(m.watch)
 	m.work.Add(1)
 	h.Go(func(context.Context) error { return m.keep(m.ctx) })
 	if name := m.cfg.Load().HTTP; name != "" {
@@ -70,8 +74,10 @@ func (m *Module) Start(_ context.Context, h *protocol.Host) error {
 // Shutdown completes the files that are written. When ctx ends, an MP4 that is still made plain stays
 // as it is, in fragments.
 func (m *Module) Shutdown(ctx context.Context) error {
+	m.unwatch()
 	m.mu.Lock()
 	m.closing = true
+	m.closeOpened()
 	m.mu.Unlock()
 	m.cancel(stream.ErrShutdown)
 	stop := context.AfterFunc(ctx, m.giveUp)

@@ -91,31 +91,49 @@ func newRecorder(m *Module, key stream.Key, pub *stream.Session, cfg Vhost) (*re
 	return r, nil
 }
 
-// run records until ctx or the publication ends.
-func (r *recorder) run(ctx context.Context, s *stream.Stream, at stream.Start) error {
-	src := s.Open(ctx, at)
-	defer src.Close()
+// run records until the publication ends, or src.
+func (r *recorder) run(src *source) error {
 	defer r.wait()
 	defer r.close()
-	for {
-		p, err := src.ReadPacket()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if r.tracks == nil { // what was announced is waited for: a file's header tells it
-			if r.tracks, err = src.Tracks(ctx); err != nil && r.pub.Err() == nil {
-				return err
-			} else if err != nil {
-				r.tracks = p.Tracks
-			}
-		}
+	packets, err := r.begin(src)
+	for _, p := range packets {
 		if err := r.write(r.settled(p)); err != nil {
 			return err
 		}
 	}
+	for err == nil {
+		var p *stream.Packet
+		if p, err = src.ReadPacket(); err == nil {
+			err = r.write(r.settled(p))
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// begin waits for the tracks that were announced, which a file's header tells, and gives what it has read
+// by then: of a publication that has ended meanwhile, all there is.
+func (r *recorder) begin(src *source) ([]*stream.Packet, error) {
+	p, err := src.ReadPacket()
+	if err != nil {
+		return nil, err
+	}
+	list := []*stream.Packet{p}
+	ctx, cancel := context.WithCancel(src.ctx)
+	defer cancel()
+	defer context.AfterFunc(r.pub.Context(), cancel)()
+	if r.tracks, err = src.Tracks(ctx); err == nil && r.pub.Err() == nil {
+		return list, nil
+	}
+	for err = nil; err == nil; {
+		r.tracks = p.Tracks
+		if p, err = src.ReadPacket(); err == nil {
+			list = append(list, p)
+		}
+	}
+	return list, err
 }
 
 // settled gives packets from before the tracks were known those that are known now.
