@@ -139,6 +139,10 @@ func (m *Module) publication(tap context.Context, s *stream.Stream, pub *stream.
 
 // run reads parts until the publication, or ctx, ends.
 func (c *channel) run(ctx context.Context, s *stream.Stream) error {
+	s, err := s.As(ctx, cmaf.Sound()...)
+	if err != nil {
+		return err
+	}
 	parts := stream.Derive(s, cmaf.Parts(), c.cfg.cuts())
 	defer parts.Close()
 	for {

@@ -15,12 +15,19 @@ type Format struct {
 	// NeedsTracks has New wait for the tracks, and get them, also where Remux.NoGuess is set; else they
 	// are nil then.
 	NeedsTracks bool
+	// Sound are the codecs of sound that players of the form know, for stream.Player.Accept; nil: all.
+	Sound []stream.Codec
+}
+
+// Sound are the codecs of sound that all players of FLV know.
+func Sound() []stream.Codec {
+	return []stream.Codec{stream.AAC, stream.MP3, stream.G711A, stream.G711U}
 }
 
 // format gives the form for an extension, nil for none.
 func (c *Config) format(ext string) *Format {
 	if ext == extension {
-		return &Format{ContentType: contentType, New: func(x *Remux, t *stream.Tracks) (*stream.Format, error) {
+		return &Format{ContentType: contentType, Sound: Sound(), New: func(x *Remux, t *stream.Tracks) (*stream.Format, error) {
 			return newFormat(x, c.MetaData, t), nil
 		}}
 	}

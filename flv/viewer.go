@@ -106,6 +106,7 @@ func (v *viewer) serve(w stream.Writer) error {
 	if v.wait > 0 {
 		defer time.AfterFunc(v.wait, v.giveUp).Stop()
 	}
+	v.player.Accept(v.format.Sound...)
 	var tracks *stream.Tracks
 	if !v.remux.NoGuess || v.format.NeedsTracks {
 		var err error

@@ -200,6 +200,10 @@ func (c *channel) run(ctx context.Context, s *stream.Stream, pub *stream.Session
 
 // runTS reads packets.
 func (c *channel) runTS(ctx context.Context, s *stream.Stream) error {
+	s, err := s.As(ctx, stream.AAC, stream.MP3, stream.AC3, stream.EAC3)
+	if err != nil {
+		return err
+	}
 	src := s.Open(ctx, stream.Begin)
 	defer src.Close()
 	k := newCutter(c)

@@ -26,6 +26,10 @@ func (v *Vhost) packaging() cmaf.Config {
 
 // runParts reads CMAF parts.
 func (c *channel) runParts(ctx context.Context, s *stream.Stream) error {
+	s, err := s.As(ctx, cmaf.Sound()...)
+	if err != nil {
+		return err
+	}
 	cur := stream.Derive(s, cmaf.Parts(), c.cfg.packaging())
 	defer cur.Close()
 	for {

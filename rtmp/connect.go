@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/srsgo/srs/flv"
 	"github.com/srsgo/srs/protocol"
 	"github.com/srsgo/srs/protocol/amf"
 	"github.com/srsgo/srs/rtmp/chunk"
@@ -125,6 +126,38 @@ func (c *conn) enhanced() amf.Object {
 		{Name: "videoFourCcInfoMap", Value: video}, {Name: "audioFourCcInfoMap", Value: audio},
 		{Name: "capsEx", Value: float64(capReconnect | capMultitrack | capModEx | capNano)},
 	}
+}
+
+// sound gives the codecs of sound that the client can play: those of old, and what it says of Enhanced
+// RTMP. Nil means all.
+func (c *conn) sound() []stream.Codec {
+	list := flv.Sound()
+	var names []string
+	for _, f := range c.app {
+		switch v := f.Value.(type) {
+		case amf.StrictArray:
+			for _, x := range v {
+				if name, ok := x.(string); ok && f.Name == "fourCcList" {
+					names = append(names, name)
+				}
+			}
+		case amf.Object:
+			for _, x := range v {
+				if f.Name == "audioFourCcInfoMap" {
+					names = append(names, x.Name)
+				}
+			}
+		}
+	}
+	if slices.Contains(names, "*") {
+		return nil
+	}
+	for _, cc := range [...]stream.Codec{stream.Opus, stream.FLAC, stream.AC3, stream.EAC3} {
+		if slices.Contains(names, fourCC(cc)) {
+			list = append(list, cc)
+		}
+	}
+	return list
 }
 
 func fourCC(c stream.Codec) string {

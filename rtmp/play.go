@@ -80,6 +80,7 @@ func (c *conn) startPlay(ctx context.Context, cmd *command) error {
 	p := &playing{player: player, done: make(chan struct{})}
 	c.play = p
 	c.player.Store(player)
+	player.Accept(c.sound()...)
 	enc := Encoder{ChunkSize: c.chunk, Multitrack: c.caps&capMultitrack != 0, Meta: c.cfg.MetaData}
 	go c.servePlayer(p, enc.Format())
 	if duration > 0 {

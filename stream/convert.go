@@ -37,9 +37,10 @@ func (s *Stream) As(ctx context.Context, accept ...Codec) (*Stream, error) {
 	if c == nil || s.conv != nil || len(accept) == 0 {
 		return s, nil
 	}
-	p := s.Open(ctx, Live)
+	p := s.Open(ctx, Begin)
+	defer p.Close()
+	p.openPackets() // what comes meanwhile is kept for who reads next
 	t, err := p.Tracks(ctx)
-	_ = p.Close()
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +60,7 @@ func better(c Converter, t *Tracks, accept []Codec) (to Codec, ok bool) {
 }
 
 // Accept tells which codecs of sound the viewer can play, the one that it likes best first. Where the
-// stream's is none of them, Serve gives what [Stream.As] makes of it. It comes before Serve.
+// stream's is none of them, Serve gives what [Stream.As] makes of it. It comes before Tracks and Serve.
 func (p *Player) Accept(accept ...Codec) { p.accept = accept }
 
 // errSound ends serving a stream whose sound the viewer cannot play.
@@ -172,7 +173,7 @@ func (s *Stream) convert(ctx context.Context) {
 }
 
 func (s *Stream) feed(ctx context.Context) (err error) {
-	src := s.conv.of.Open(ctx, FromKey)
+	src := s.conv.of.Open(ctx, Begin)
 	defer src.Close()
 	out := &converted{to: s, src: src}
 	defer out.finish()

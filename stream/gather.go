@@ -14,6 +14,14 @@ func (s *server) gather() (records, media int, err error) {
 			return 0, 0, err
 		}
 	}
+	if s.changed {
+		if r := w.ring.at(view.pos.Load()); r != nil && r.flags&recEnd == 0 && view.ready() {
+			if !p.suits(r.tracks) {
+				return 0, 0, errSound
+			}
+			s.changed = false
+		}
+	}
 	for range 2 { // the rest of one slab and the beginning of the next
 		pos := s.skipDisposable(view.pos.Load())
 		run, n, err := w.run(pos, s.behind(pos))
@@ -38,8 +46,8 @@ func (s *server) gather() (records, media int, err error) {
 		if len(run) > 0 {
 			s.bufs = append(s.bufs, run)
 			media += len(run)
-		} else if len(p.accept) > 0 { // the next publication may have other sound
-			s.joined = false
+		} else {
+			s.changed = true
 			return records, media, nil
 		}
 	}

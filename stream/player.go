@@ -61,8 +61,19 @@ func (p *Player) Context() context.Context { return p.ctx }
 
 // Tracks waits until the stream's tracks are settled, and gives them: those that the
 // metadata promises have come, or without a promise both an audio and a video track
-// have, or Settings.Probe has passed since there was any.
+// have, or Settings.Probe has passed since there was any. After Accept they are those that the
+// viewer gets.
 func (p *Player) Tracks(ctx context.Context) (*Tracks, error) {
+	t, err := p.settled(ctx)
+	if err == nil && !p.suits(t) {
+		if err = p.convert(); err == nil {
+			t, err = p.settled(ctx)
+		}
+	}
+	return t, err
+}
+
+func (p *Player) settled(ctx context.Context) (*Tracks, error) {
 	s := p.media.Load()
 	var probe <-chan time.Time
 	for {

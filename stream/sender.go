@@ -169,7 +169,7 @@ type gathered struct {
 func (g *gathered) gather(s *server) (records, media int, err error) {
 	pos := &s.p.view.pos
 	from := pos.Load()
-	if g.media > 0 && from == g.from {
+	if g.media > 0 && from == g.from && !s.changed {
 		s.bufs = append(s.bufs, g.bufs[:]...)
 		pos.Store(g.to)
 		return g.records, g.media, nil

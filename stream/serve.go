@@ -55,6 +55,7 @@ type server struct {
 	injected int  // bytes in bufs[1] that were injected
 	started  bool // the format's start was sent
 	joined   bool // has its place in the wire
+	changed  bool // the next publication may have sound that the viewer cannot play
 	slow     bool // a write has blocked since
 	stuck    bool // counted in wire.stuck
 

@@ -2,6 +2,11 @@ package cmaf
 
 import "github.com/srsgo/srs/stream"
 
+// Sound are the codecs of sound that players of CMAF know, for stream.Stream.As.
+func Sound() []stream.Codec {
+	return []stream.Codec{stream.AAC, stream.Opus, stream.MP3, stream.FLAC, stream.AC3, stream.EAC3}
+}
+
 // Parts is a stream as parts, packaged once for all who read it with equal settings. A reader begins at
 // a segment. Numbers go on over publications.
 func Parts() *stream.Derived[Part, Config] {

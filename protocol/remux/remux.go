@@ -25,10 +25,12 @@ import (
 // is refused with an error that wraps stream.ErrUnsupported.
 func Formats() map[string]flv.Format {
 	return map[string]flv.Format{
-		".ts":  {ContentType: "video/MP2T", New: ts, NeedsTracks: true},
-		".mp4": {ContentType: "video/mp4", New: mp4, NeedsTracks: true},
-		".aac": {ContentType: "audio/x-aac", New: sound(stream.AAC, "aac", newAAC), NeedsTracks: true},
-		".mp3": {ContentType: "audio/mpeg", New: sound(stream.MP3, "mp3", newMP3), NeedsTracks: true},
+		".ts": {ContentType: "video/MP2T", New: ts, NeedsTracks: true,
+			Sound: []stream.Codec{stream.AAC, stream.MP3, stream.AC3, stream.EAC3}},
+		".mp4": {ContentType: "video/mp4", New: mp4, NeedsTracks: true,
+			Sound: cmaf.Sound()},
+		".aac": {ContentType: "audio/x-aac", New: sound(stream.AAC, "aac", newAAC), NeedsTracks: true, Sound: []stream.Codec{stream.AAC}},
+		".mp3": {ContentType: "audio/mpeg", New: sound(stream.MP3, "mp3", newMP3), NeedsTracks: true, Sound: []stream.Codec{stream.MP3}},
 	}
 }
 
