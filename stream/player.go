@@ -211,6 +211,9 @@ func (p *Player) tryPacket() (*Packet, error) {
 	}
 }
 
+// AddSent counts what the viewer was sent by somebody else: one who reads a derived form for it.
+func (p *Player) AddSent(packets, bytes int) { p.count(packets, bytes) }
+
 func (p *Player) count(packets, bytes int) {
 	if p.ses != nil {
 		p.ses.packets.Add(uint64(packets))
