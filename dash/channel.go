@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -52,6 +53,7 @@ type channel struct {
 	stop      context.CancelCauseFunc
 	live      bool
 	over      bool // disposed
+	full      bool // segments have left for lack of memory: that was logged
 	timer     *time.Timer
 }
 
@@ -59,6 +61,7 @@ type channel struct {
 type leaving struct {
 	name  string
 	until int
+	size  int // of a segment
 }
 
 func newChannel(m *Module, key stream.Key, cfg Vhost, next int) (*channel, error) {
@@ -210,12 +213,11 @@ func (c *channel) seal(now time.Time) {
 		c.put(b.name, b.file)
 	}
 	c.line.add(x, now)
-	for _, s := range c.line.trim() {
-		c.leaving = append(c.leaving, leaving{s.name, c.next + kept})
-	}
+	c.keep(c.line.trim())
+	c.shed()
 	for i := 0; i < len(c.inits); i++ {
 		if c.inits[i].uses == 0 {
-			c.leaving = append(c.leaving, leaving{c.inits[i].name, c.next + kept})
+			c.leaving = append(c.leaving, leaving{c.inits[i].name, c.next + kept, 0})
 			c.inits = append(c.inits[:i:i], c.inits[i+1:]...)
 			i--
 		}
@@ -263,7 +265,7 @@ func (c *channel) breakOff() {
 				}
 				c.files[name].Close()
 				delete(c.hints, name)
-				c.leaving = append(c.leaving, leaving{name, c.next + bridge + kept})
+				c.leaving = append(c.leaving, leaving{name, c.next + bridge + kept, 0})
 			}
 		}
 		c.next += bridge
@@ -271,16 +273,57 @@ func (c *channel) breakOff() {
 	c.hint()
 }
 
+// keep keeps segments that have left the manifest for slow players.
+func (c *channel) keep(gone []*seg) {
+	for _, s := range gone {
+		c.leaving = append(c.leaving, leaving{s.name, c.next + kept, s.size})
+	}
+}
+
 // leave lets go of files that were kept for slow players.
 func (c *channel) leave() {
 	for len(c.leaving) > 0 && c.leaving[0].until <= c.next {
-		name := c.leaving[0].name
-		delete(c.files, name)
-		if !c.cfg.NoCleanup {
-			c.remove(c.dir + "/" + name)
-		}
+		c.forget(c.leaving[0].name)
 		c.leaving = c.leaving[1:]
 	}
+}
+
+func (c *channel) forget(name string) {
+	delete(c.files, name)
+	if !c.cfg.NoCleanup {
+		c.remove(c.dir + "/" + name)
+	}
+}
+
+// shed holds what is in memory to Vhost.MaxMemory: what is kept for slow players goes first, then the
+// oldest segments do.
+func (c *channel) shed() {
+	for n := c.memory(); n > c.cfg.MaxMemory; {
+		i := slices.IndexFunc(c.leaving, func(x leaving) bool { return x.size > 0 })
+		if i < 0 {
+			gone := c.line.shorten()
+			if len(gone) == 0 {
+				return
+			}
+			if !c.full {
+				c.full = true
+				c.m.host.Logger.Warn("segments leave early: there is no more memory for the stream", "stream", c.key, "bytes", c.cfg.MaxMemory)
+			}
+			c.keep(gone)
+			continue
+		}
+		n -= c.leaving[i].size
+		c.forget(c.leaving[i].name)
+		c.leaving = slices.Delete(c.leaving, i, i+1)
+	}
+}
+
+// memory gives the bytes that all files hold.
+func (c *channel) memory() (n int) {
+	for _, f := range c.files {
+		n += int(f.Len())
+	}
+	return n
 }
 
 // drained tells that no part waits: segments are complete in all tracks if they are in one, since the
@@ -417,14 +460,11 @@ type Stats struct {
 func (c *channel) stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := Stats{Key: c.key, Live: c.live, Periods: len(c.line.periods)}
+	s := Stats{Key: c.key, Live: c.live, Periods: len(c.line.periods), Memory: c.memory()}
 	for _, p := range c.line.periods {
 		for _, r := range p.reps {
 			s.Segments += len(r.segments)
 		}
-	}
-	for _, f := range c.files {
-		s.Memory += int(f.Len())
 	}
 	if c.store != nil {
 		s.Waiting, s.Failed = c.store.stats()

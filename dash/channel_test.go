@@ -2,6 +2,7 @@ package dash
 
 import (
 	"flag"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/srsgo/srs/protocol"
 	"github.com/srsgo/srs/protocol/cmaf"
 	"github.com/srsgo/srs/stream"
 	"github.com/srsgo/srs/stream/streamtest"
@@ -431,6 +433,30 @@ func TestTimeShift(t *testing.T) {
 	require.InDelta(t, 5.5, depth.Seconds(), 0.6)
 	require.LessOrEqual(t, m.c.stats().Segments, 2*6)
 	require.LessOrEqual(t, len(m.c.files), 2*(6+kept+ahead+2))
+}
+
+// TestMemory: what a stream may have in memory is bounded in bytes. The oldest segments leave, and what the
+// manifest says is there is.
+func TestMemory(t *testing.T) {
+	const limit = 100_000
+	for _, low := range []LowLatency{{}, {PartDuration: 200 * time.Millisecond}} {
+		m := newMaker(t, Vhost{Enabled: true, Fragment: time.Second, WindowSize: 30, MaxMemory: limit, LowLatency: low})
+		var log strings.Builder
+		m.c.m.host = &protocol.Host{Logger: slog.New(slog.NewTextHandler(&log, nil))}
+		most := 0
+		for p, err := range stream.Packets(streamtest.H264AAC().Loop(15)) {
+			require.NoError(t, err)
+			m.write(p, 0)
+			most = max(most, m.c.memory())
+		}
+		require.Less(t, most, limit+50_000, "the one that is being made comes on top")
+		require.Greater(t, most, limit/2)
+		x := m.parsed()
+		require.Less(t, x.Attrs.seconds(t, "timeShiftBufferDepth"), 20*time.Second)
+		require.Less(t, m.c.line.depth(), 20*time.Second)
+		require.Greater(t, m.c.line.depth(), 2*time.Second)
+		require.Equal(t, 1, strings.Count(log.String(), "leave early"))
+	}
 }
 
 // TestNames: what a publisher names a track or a stream comes into the manifest as text, or not at all.

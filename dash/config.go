@@ -20,7 +20,7 @@ type Config struct {
 	// publication begins and by a reload, and must not block. nil: [DefaultVhost] for all.
 	Vhost func(name string) Vhost
 	// MaxHeld bounds the requests that read a segment while it grows, or wait for one; what is more is
-	// answered 503. 0: 20,000.
+	// answered 503. Each has its connection, of 16 KB or so of heap, and ends with that. 0: 20,000.
 	MaxHeld int
 }
 
@@ -38,6 +38,10 @@ type Vhost struct {
 	// TimeShift is for how long segments are listed at least, so that viewers may go back; 0: as
 	// WindowSize says. All of it is held in memory. (SRS reads dash_timeshift and does nothing with it.)
 	TimeShift time.Duration
+	// MaxMemory bounds the bytes of media that a stream holds in memory for DASH; 0: 512 MiB. Above it
+	// the oldest segments leave the manifest early, which the log tells once. The newest segment and
+	// the one that is being made stay in any case. As much again may wait to be stored.
+	MaxMemory int
 
 	// Dir is the directory for files (dash_path); empty: there are none.
 	Dir string
@@ -71,6 +75,7 @@ func DefaultVhost() Vhost { return Vhost{Enabled: true} }
 
 const (
 	defaultTarget = time.Second
+	defaultMemory = 512 << 20
 	minPart       = 50 * time.Millisecond
 	maxLLUpdate   = 2 * time.Second
 	keepFor       = 2 * time.Minute // of what no one publishes, in memory
@@ -90,6 +95,7 @@ func (v Vhost) defaults() Vhost {
 	v.WindowSize = cmp.Or(max(v.WindowSize, 0), 5)
 	v.MPD = cmp.Or(v.MPD, "[app]/[stream].mpd")
 	v.Dispose = cmp.Or(v.Dispose, keepFor)
+	v.MaxMemory = cmp.Or(max(v.MaxMemory, 0), defaultMemory)
 	if l := &v.LowLatency; l.PartDuration > 0 {
 		l.PartDuration = min(max(l.PartDuration, minPart), v.Fragment)
 		l.Target = cmp.Or(max(l.Target, 0), max(defaultTarget, 4*l.PartDuration))

@@ -128,7 +128,9 @@ func (c *channel) manifest() []byte {
 	}
 	if p := t.current(); v.lowLatency() && (p == nil || p.each > 0) {
 		m.Profiles = profilesLL
-		m.Depth = duration(time.Duration(v.WindowSize) * longest.Round(100*time.Millisecond)) // does not change all the time
+		if !c.full {
+			m.Depth = duration(time.Duration(v.WindowSize) * longest.Round(100*time.Millisecond)) // does not change all the time
+		}
 		m.MaxSegment = duration(longest.Round(100*time.Millisecond) + 100*time.Millisecond)
 		m.MinBuffer = duration(v.LowLatency.PartDuration)
 		m.SuggestedDelay = duration(v.LowLatency.Target)

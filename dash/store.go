@@ -24,6 +24,7 @@ type store struct {
 
 	mu      sync.Mutex
 	jobs    []job
+	bytes   int // of the segments in jobs
 	running bool
 	idle    chan struct{} // closed when nothing is left to do
 	ill     bool          // the last write has failed
@@ -35,6 +36,14 @@ type job struct {
 	name string
 	file *segment.File
 	body []byte // of a manifest
+}
+
+// size gives how many bytes of media wait with the job.
+func (j *job) size() int {
+	if j.file == nil {
+		return 0
+	}
+	return int(j.file.Len())
 }
 
 func (j *job) deletes() bool { return j.file == nil && j.body == nil }
@@ -71,11 +80,13 @@ func (s *store) push(j job) {
 	if n := len(s.jobs); n > 0 && j.body != nil && s.jobs[n-1].name == j.name {
 		s.jobs = s.jobs[:n-1] // a manifest that nobody has read
 	}
-	if len(s.jobs) >= maxWaiting && !j.deletes() {
-		s.failLocked(j.name, fmt.Errorf("dash: %d files wait to be stored", len(s.jobs)))
+	n, size := len(s.jobs), j.size()
+	if !j.deletes() && (n >= maxWaiting || s.bytes > 0 && s.bytes+size > s.c.cfg.MaxMemory) {
+		s.failLocked(j.name, fmt.Errorf("dash: %d files of %d bytes wait to be stored", n, s.bytes))
 		return
 	}
 	s.jobs = append(s.jobs, j)
+	s.bytes += size
 	if !s.running {
 		s.running, s.idle = true, make(chan struct{})
 		s.c.m.host.Go(s.run)
@@ -98,6 +109,7 @@ func (s *store) run(context.Context) error {
 		s.mu.Unlock()
 		err := s.work(j)
 		s.mu.Lock()
+		s.bytes -= j.size()
 		if err != nil {
 			s.failLocked(j.name, err)
 		} else if s.ill && !j.deletes() {

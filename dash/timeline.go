@@ -192,12 +192,29 @@ func (t *timeline) follow(c *cut, shift time.Duration) {
 }
 
 // trim takes what has left the window out, and gives the segments.
-func (t *timeline) trim() (gone []*seg) {
+func (t *timeline) trim() []*seg { return t.take(t.passed) }
+
+// shorten takes the oldest segment of all tracks out, and gives it; none if it is the newest.
+func (t *timeline) shorten() []*seg {
+	newest := t.newest()
+	oldest := newest
+	for _, p := range t.periods {
+		for _, r := range p.reps {
+			if len(r.segments) > 0 {
+				oldest = min(oldest, r.segments[0].number)
+			}
+		}
+	}
+	return t.take(func(_ *period, s *seg) bool { return s.number == oldest && s.number < newest })
+}
+
+// take takes segments out from the oldest on, for as long as they go, and gives them.
+func (t *timeline) take(goes func(*period, *seg) bool) (gone []*seg) {
 	for i := 0; i < len(t.periods); i++ {
 		p := t.periods[i]
 		for _, r := range p.reps {
 			n := 0
-			for n < len(r.segments) && t.passed(p, r.segments[n]) {
+			for n < len(r.segments) && goes(p, r.segments[n]) {
 				n++
 			}
 			gone = append(gone, r.segments[:n]...)
@@ -213,6 +230,15 @@ func (t *timeline) trim() (gone []*seg) {
 
 // passed tells whether a segment has left the window: that many segments, and TimeShift.
 func (t *timeline) passed(p *period, s *seg) bool {
+	if s.number > t.newest()-t.cfg.WindowSize {
+		return false
+	}
+	last := t.periods[len(t.periods)-1]
+	return last.at(last.end)-p.at(s.start+s.duration) >= t.cfg.TimeShift
+}
+
+// newest is the number of the newest segment.
+func (t *timeline) newest() int {
 	last := t.periods[len(t.periods)-1]
 	newest := last.first - 1
 	for _, r := range last.reps {
@@ -220,10 +246,7 @@ func (t *timeline) passed(p *period, s *seg) bool {
 			newest = max(newest, r.segments[n-1].number)
 		}
 	}
-	if s.number > newest-t.cfg.WindowSize {
-		return false
-	}
-	return last.at(last.end)-p.at(s.start+s.duration) >= t.cfg.TimeShift
+	return newest
 }
 
 // depth is how long the window is.

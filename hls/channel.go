@@ -35,6 +35,7 @@ type channel struct {
 	live    bool
 	over    bool // disposed
 	clash   bool // a name was taken: that was logged
+	full    bool // segments have left for lack of memory: that was logged
 	timer   *time.Timer
 	next    int   // number of the next segment
 	disc    int   // discontinuities before the first segment
@@ -290,8 +291,8 @@ func (c *channel) stats() Stats {
 		for _, x := range l.segments {
 			s.Parts += len(x.parts)
 		}
-		s.Memory += l.memory()
 	}
+	s.Memory = c.memory()
 	if c.store != nil {
 		s.Waiting, s.Failed = c.store.stats()
 	}

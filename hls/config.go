@@ -23,7 +23,8 @@ type Config struct {
 	// the playlist that lists it is. It must not block.
 	OnSegment func(Segment)
 	// MaxHeld bounds the requests that wait for what is about to be made (blocking playlist reload,
-	// preload hints) at once; what is more is answered 503. 0: 20,000.
+	// preload hints) at once; what is more is answered 503. Each has its connection, of 16 KB or so of
+	// heap, and ends with that, or after three target durations. 0: 20,000.
 	MaxHeld int
 }
 
@@ -134,6 +135,11 @@ type Vhost struct {
 	// Rewind is how far back viewers may go with ?rewind=1 on the playlist; 0: Window. Without Dir
 	// all of it is held in memory.
 	Rewind time.Duration
+	// MaxMemory bounds the bytes of media that a stream holds in memory for HLS; 0: 512 MiB. Above it,
+	// segments that are on disk are served from there, and without files the oldest ones leave the
+	// playlist early, which the log tells once. The newest segment and the one that is being made stay
+	// in any case. As much again may wait to be stored.
+	MaxMemory int
 	// EndList ends the playlist when the publisher leaves: players then stop, also when it comes back.
 	EndList bool
 	// Variants are the names of streams that are one content in several qualities, as patterns:
@@ -141,6 +147,8 @@ type Vhost struct {
 	// is the master of both.
 	Variants []string
 }
+
+const defaultMemory = 512 << 20
 
 // DefaultVhost are the settings where Config.Vhost is nil.
 func DefaultVhost() Vhost { return Vhost{Enabled: true} }
@@ -161,6 +169,7 @@ func (v Vhost) defaults() Vhost {
 	v.Playlist = cmp.Or(v.Playlist, "[app]/[stream].m3u8")
 	v.File = cmp.Or(v.File, "[app]/[stream]-[seq].ts")
 	v.Dispose = cmp.Or(v.Dispose, 2*time.Minute)
+	v.MaxMemory = cmp.Or(max(v.MaxMemory, 0), defaultMemory)
 	v.Keys.File = cmp.Or(v.Keys.File, "[app]/[stream]-[seq].key")
 	v.Keys.FragmentsPerKey = cmp.Or(max(v.Keys.FragmentsPerKey, 0), 5)
 	v.Keys.Dir = cmp.Or(v.Keys.Dir, v.Dir)

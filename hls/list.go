@@ -2,6 +2,7 @@ package hls
 
 import (
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -134,6 +135,7 @@ func (l *list) add(s *seg) {
 		}
 	}
 	l.slide()
+	c.shed()
 }
 
 // firstTarget is the target duration of a playlist, in seconds, by its first segment. It may not change
@@ -154,14 +156,7 @@ func (l *list) slide() {
 		i--
 		total += l.segments[i].duration
 	}
-	for ; l.first < i; l.first++ {
-		s := l.segments[l.first]
-		if s.discontinuity {
-			l.disc++
-		}
-		s.left = true
-		s.rest()
-	}
+	l.leave(i)
 	keep := 2*total + time.Duration(l.c.target)*time.Second + max(0, v.Rewind-v.Window)
 	after := time.Duration(0)
 	for j := len(l.segments) - 1; j >= 0; j-- {
@@ -173,11 +168,27 @@ func (l *list) slide() {
 	}
 }
 
+// leave has the segments before the i-th leave the playlist.
+func (l *list) leave(i int) {
+	for ; l.first < i; l.first++ {
+		s := l.segments[l.first]
+		if s.discontinuity {
+			l.disc++
+		}
+		s.left = true
+		s.rest()
+	}
+}
+
 // rest frees the memory of a segment that is on disk and not in the playlist any more.
 func (s *seg) rest() {
-	if !s.left {
-		return
+	if s.left {
+		s.free()
 	}
+}
+
+// free frees the memory that a segment does not need: that of its parts, and its own if it is on disk.
+func (s *seg) free() {
 	for _, p := range s.parts {
 		s.list.c.m.reg.remove(s.list.c.key.Vhost, p.name, p)
 	}
@@ -185,6 +196,63 @@ func (s *seg) rest() {
 	if s.stored {
 		s.file = nil
 	}
+}
+
+// shed holds what is in memory to Vhost.MaxMemory. The caller holds mu.
+func (c *channel) shed() {
+	for n := c.memory(); n > c.cfg.MaxMemory; {
+		seq, ok := c.oldest()
+		if !ok {
+			return
+		}
+		for _, l := range c.lists {
+			n -= l.memory()
+			l.shed(seq)
+			n += l.memory()
+		}
+	}
+}
+
+// oldest gives the number of the oldest segment in memory that is not the newest of its list.
+func (c *channel) oldest() (seq int, ok bool) {
+	for _, l := range c.lists {
+		for _, s := range l.segments[:max(0, len(l.segments)-1)] {
+			if s.file != nil {
+				if !ok || s.seq < seq {
+					seq, ok = s.seq, true
+				}
+				break
+			}
+		}
+	}
+	return seq, ok
+}
+
+// shed takes the segment with a number, if the list has it and another, out of memory: to where it is
+// stored, else with all before it out of the list.
+func (l *list) shed(seq int) {
+	i := slices.IndexFunc(l.segments, func(s *seg) bool { return s.seq == seq })
+	if i < 0 || i == len(l.segments)-1 {
+		return
+	}
+	if s := l.segments[i]; s.stored {
+		s.free()
+		return
+	}
+	if c := l.c; !c.full {
+		c.full = true
+		c.m.logger().Warn("segments leave early: there is no more memory for the stream", "stream", c.key, "bytes", c.cfg.MaxMemory)
+	}
+	l.leave(i + 1)
+	l.drop(i + 1)
+}
+
+// memory gives the bytes that all lists hold. The caller holds mu.
+func (c *channel) memory() (n int) {
+	for _, l := range c.lists {
+		n += l.memory()
+	}
+	return n
 }
 
 // drop forgets the first n segments.

@@ -3,6 +3,7 @@ package hls
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -285,6 +286,46 @@ func TestCrowd(t *testing.T) {
 		require.Zero(t, r.module.held.Load())
 		stop()
 	})
+}
+
+// Clients that close their connections while they wait leave nothing.
+func TestHungUp(t *testing.T) {
+	const clients = 100
+	v := low()
+	v.Fragment = 10 * time.Second // none is answered before it has hung up
+	r := newRig(t, one(v))
+	defer r.stop(t)
+	srv := httptest.NewServer(r.handler)
+	defer srv.Close()
+	pub := r.begin(t, live)
+	defer pub.Close(nil)
+	begun := func() bool {
+		for s := range r.module.Streams() {
+			return s.Memory > 0
+		}
+		return false
+	}
+	for i, p := range pull(encoder{clip: streamtest.H264AAC(), gop: time.Second, until: 15 * time.Second}.source()) {
+		require.NoError(t, pub.WritePacket(p))
+		if i == 50 {
+			require.Eventually(t, begun, time.Minute, time.Millisecond)
+		}
+	}
+	require.Eventually(t, func() bool { return r.get(t, "/live/av.v1.m3u8?_HLS_msn=0").Code == http.StatusOK }, time.Minute, 10*time.Millisecond)
+	msn, _ := newest(t, r.body(t, "/live/av.v1.m3u8"))
+	var conns []net.Conn
+	for range clients {
+		c, err := net.Dial("tcp", srv.Listener.Addr().String())
+		require.NoError(t, err)
+		conns = append(conns, c)
+		_, err = fmt.Fprintf(c, "GET /live/av.v1.m3u8?_HLS_msn=%d HTTP/1.1\r\nHost: h.test\r\n\r\n", msn+1)
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool { return r.module.held.Load() == clients }, time.Minute, time.Millisecond)
+	for _, c := range conns {
+		require.NoError(t, c.Close())
+	}
+	require.Eventually(t, func() bool { return r.module.held.Load() == 0 }, time.Minute, time.Millisecond)
 }
 
 // The date of a segment is that of the one before and its length.

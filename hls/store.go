@@ -31,6 +31,7 @@ type store struct {
 	mu      sync.Mutex
 	jobs    []job
 	waiting int // segments in jobs
+	bytes   int // of those
 	running bool
 	idle    chan struct{} // closed when running ends
 	failed  uint64
@@ -42,6 +43,7 @@ type job struct {
 	name    string
 	body    func() (io.ReadSeeker, int64)
 	segment bool
+	size    int    // of a segment
 	remote  bool   // for the upload alone
 	do      func() // afterwards, if all went well
 }
@@ -63,13 +65,14 @@ func newStore(c *channel) (*store, error) {
 // put writes a file.
 func (s *store) put(j job) {
 	s.mu.Lock()
-	if j.segment && s.waiting >= maxWaiting {
+	if n, b := s.waiting, s.bytes; j.segment && n > 0 && (n >= maxWaiting || b+j.size > s.c.cfg.MaxMemory) {
 		s.mu.Unlock()
-		s.fail(j.name, fmt.Errorf("hls: %d segments wait to be stored", maxWaiting))
+		s.fail(j.name, fmt.Errorf("hls: %d segments of %d bytes wait to be stored", n, b))
 		return
 	}
 	if j.segment {
 		s.waiting++
+		s.bytes += j.size
 	} else if n := len(s.jobs); n > 0 && s.jobs[n-1].name == j.name && s.jobs[n-1].body != nil {
 		s.jobs = s.jobs[:n-1] // a playlist that was never read
 	}
@@ -111,6 +114,7 @@ func (s *store) run(context.Context) error {
 		if j.segment {
 			s.mu.Lock()
 			s.waiting--
+			s.bytes -= j.size
 			s.mu.Unlock()
 		}
 	}
@@ -226,7 +230,7 @@ func (c *channel) storeSegment(s *seg) {
 		return
 	}
 	f := s.file
-	c.store.put(job{name: s.name, segment: true, body: func() (io.ReadSeeker, int64) { return f.Open(), f.Len() }, do: func() {
+	c.store.put(job{name: s.name, segment: true, size: s.size, body: func() (io.ReadSeeker, int64) { return f.Open(), f.Len() }, do: func() {
 		c.mu.Lock()
 		s.stored = c.store.disk != nil
 		s.rest()

@@ -1,8 +1,11 @@
 package hls
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"log/slog"
 	"math"
 	"strconv"
 	"strings"
@@ -13,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/srsgo/srs/protocol"
+	"github.com/srsgo/srs/protocol/storage"
 	"github.com/srsgo/srs/stream"
 	"github.com/srsgo/srs/stream/streamtest"
 )
@@ -224,4 +228,85 @@ func TestRewind(t *testing.T) {
 			r.body(t, "/live/"+uri)
 		}
 	})
+}
+
+// What a stream may have in memory is bounded in bytes: what is on disk is served from there, and else the
+// oldest segments leave.
+func TestMemory(t *testing.T) {
+	const limit = 100_000
+	for name, set := range map[string]func(*Vhost){
+		"ts": func(*Vhost) {}, "fmp4": func(v *Vhost) { v.Format = FMP4 }, "low": func(v *Vhost) { v.PartDuration = 200 * time.Millisecond },
+		"disk": func(v *Vhost) { v.Dir = t.TempDir() }, "fmp4 disk": func(v *Vhost) { v.Format, v.Dir = FMP4, t.TempDir() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := plain(time.Second, 20*time.Second)
+			v.MaxMemory = limit
+			set(&v)
+			var log strings.Builder
+			bubble(t, one(v), func(t *testing.T, r *rig) {
+				r.module.host.Logger = slog.New(slog.NewTextHandler(&log, nil))
+				pub := r.begin(t, live)
+				src := encoder{clip: streamtest.H264AAC(), gop: time.Second, until: time.Minute}.source()
+				go func() { _ = streamtest.Publish(context.Background(), pub, src, 1) }()
+				most := 0
+				for range 61 {
+					time.Sleep(time.Second)
+					synctest.Wait()
+					for s := range r.module.Streams() {
+						most = max(most, s.Memory)
+					}
+				}
+				require.NoError(t, pub.Close(nil))
+				synctest.Wait()
+				require.Less(t, most, limit+50_000, "the one that is being made comes on top")
+				require.Greater(t, most, limit/2)
+				path := "/live/av.m3u8"
+				if v.Format == FMP4 || v.PartDuration > 0 {
+					path = "/live/av.v1.m3u8"
+				}
+				list := uris(r.body(t, path))
+				for _, uri := range list {
+					r.body(t, "/live/"+uri)
+				}
+				if v.Dir != "" {
+					require.Len(t, list, 21)
+					require.NotContains(t, log.String(), "leave early")
+				} else {
+					require.Greater(t, len(list), 1)
+					require.Less(t, len(list), 20)
+					require.Equal(t, 1, strings.Count(log.String(), "leave early"))
+				}
+			})
+		})
+	}
+}
+
+// Segments wait for a slow disk up to as many bytes.
+func TestWaiting(t *testing.T) {
+	bubble(t, one(Vhost{}), func(t *testing.T, r *rig) {
+		slow := &slow{Storage: storage.NewMemory(), let: make(chan struct{})}
+		v := Vhost{Upload: slow, MaxMemory: 1000, OnError: Continue}
+		c, err := newChannel(r.module, live, v.defaults(), 0, 0)
+		require.NoError(t, err)
+		for i := range 10 {
+			b := make([]byte, 300)
+			c.store.put(job{name: "live/" + strconv.Itoa(i), segment: true, size: len(b), body: func() (io.ReadSeeker, int64) { return bytes.NewReader(b), int64(len(b)) }})
+		}
+		_, failed := c.store.stats()
+		require.EqualValues(t, 10-3, failed)
+		close(slow.let)
+		synctest.Wait()
+		require.Zero(t, c.store.bytes)
+	})
+}
+
+// slow is a storage that waits.
+type slow struct {
+	storage.Storage
+	let chan struct{}
+}
+
+func (s *slow) Put(ctx context.Context, name string, r io.Reader, size int64) error {
+	<-s.let
+	return s.Storage.Put(ctx, name, r, size)
 }
