@@ -289,6 +289,10 @@ func (c *Cursor[T]) Next(ctx context.Context) (*T, error) {
 
 func (c *Cursor[T]) ready() bool { return c.pos.Load() < c.ring.flushed.Load() }
 
+// Wait sleeps until something may be ready, the ring ends, Interrupt is called or done is closed. It
+// is for who reads with Try, and may return early.
+func (c *Cursor[T]) Wait(done <-chan struct{}) { c.wait(done) }
+
 // wait sleeps until something is flushed, the ring ends, Interrupt is called or done
 // is closed. It may return early: callers look again.
 func (c *Cursor[T]) wait(done <-chan struct{}) {
