@@ -19,11 +19,14 @@ type tap struct {
 	pub  *stream.Session
 	wake chan struct{} // something has changed; holds one
 
+	src   *source // opened before the first packet; nil if that was not wanted
+	taken bool    // runs; under Module.mu
+
 	mu   sync.Mutex
 	want *bool // what an operator has said; nil: what the settings say
 	rec  *recorder
-	stop context.CancelCauseFunc // of rec
-	done chan struct{}           // closed when rec has ended
+	of   *source       // what rec reads
+	done chan struct{} // closed when rec has ended
 }
 
 // source is a reader of a publication, and what ends it.
@@ -38,122 +41,116 @@ func (m *Module) open(s *stream.Stream, at stream.Start) *source {
 	return &source{s.Open(ctx, at), ctx, stop}
 }
 
-// watch opens what is to be recorded before its first packet: Tap may come when the first pictures have
-// gone, or the publication with them. Then the recording begins at its end.
+func (x *source) close() {
+	x.stop(nil)
+	_ = x.Player.Close()
+}
+
+// watch notes publications before their first packet, and opens those that are to be recorded: Tap may
+// come when the first pictures have gone, or the publication with them. That is recorded at its end.
 func (m *Module) watch(e stream.Event) {
-	switch s := e.Session.Stream(); {
-	case e.Type == stream.EventPublish:
-		if cfg := m.cfg.Load().vhost(s.Key().Vhost); cfg.applies(s.Key()) {
-			src := m.open(s, stream.Begin)
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			if m.opened[e.Session] = src; m.closing {
-				m.closeOpened()
-			}
-		}
-	case e.Type == stream.EventUnpublish:
-		if src := m.take(e.Session); src != nil {
-			m.host.Go(func(context.Context) error {
-				defer m.work.Done()
-				return (&tap{m: m, s: s, pub: e.Session, wake: make(chan struct{}, 1)}).record(e.Session.Context(), src)
-			})
+	switch e.Type {
+	case stream.EventPublish:
+		m.note(e.Session.Stream(), e.Session)
+	case stream.EventUnpublish:
+		if t := m.take(e.Session); t != nil {
+			m.host.Go(func(context.Context) error { return t.run() })
 		}
 	}
 }
 
-// closeOpened closes what no tap will come for. The caller holds mu.
-func (m *Module) closeOpened() {
-	for _, src := range m.opened {
-		src.stop(stream.ErrShutdown)
-		_ = src.Close()
+// note notes a publication, once.
+func (m *Module) note(s *stream.Stream, pub *stream.Session) {
+	t := &tap{m: m, s: s, pub: pub, wake: make(chan struct{}, 1)}
+	if cfg := m.cfg.Load().vhost(s.Key().Vhost); cfg.applies(s.Key()) {
+		t.src = m.open(s, stream.Begin)
 	}
-	clear(m.opened)
-}
-
-// take gives what watch has opened of a publication, once, and counts who takes it as work; nil if there
-// is nothing.
-func (m *Module) take(pub *stream.Session) *source {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	src := m.opened[pub]
-	delete(m.opened, pub)
-	if src != nil {
-		m.work.Add(1)
+	if !m.closing && m.taps[pub] == nil {
+		m.taps[pub] = t
+	} else if t.src != nil {
+		t.src.close()
 	}
-	return src
+}
+
+// take gives a publication that was noted to who runs it, once; else nil.
+func (m *Module) take(pub *stream.Session) *tap {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.taps[pub]
+	if t == nil || t.taken || m.closing {
+		return nil
+	}
+	t.taken = true
+	m.work.Add(1)
+	return t
 }
 
 // Tap records a publication, as far as settings and operators want it.
-func (m *Module) Tap(ctx context.Context, s *stream.Stream) error {
+func (m *Module) Tap(_ context.Context, s *stream.Stream) error {
 	pub := s.Publisher()
 	if pub == nil {
 		return nil
 	}
-	t := &tap{m: m, s: s, pub: pub, wake: make(chan struct{}, 1)}
-	m.mu.Lock()
-	if other := m.taps[s.Key()]; m.closing || other != nil && other.pub == pub {
-		m.mu.Unlock()
-		return nil
+	m.note(s, pub) // one from before Start
+	if t := m.take(pub); t != nil {
+		return t.run()
 	}
-	m.work.Add(1)
-	m.taps[s.Key()] = t
-	m.mu.Unlock()
+	return nil
+}
+
+// run records until the publication has ended.
+func (t *tap) run() error {
 	defer func() {
-		m.mu.Lock()
-		if m.taps[s.Key()] == t {
-			delete(m.taps, s.Key())
-		}
-		m.mu.Unlock()
-		m.work.Done()
+		t.m.mu.Lock()
+		delete(t.m.taps, t.pub)
+		t.m.mu.Unlock()
+		t.m.work.Done()
 	}()
-	src := m.take(pub)
-	if src != nil {
-		m.work.Done() // this tap is
-	} else {
-		src = m.open(s, stream.Begin)
-	}
-	for {
-		if err := t.record(ctx, src); err != nil {
+	for at := stream.Begin; ; at = stream.FromKey {
+		if err := t.record(at); err != nil {
 			return err
 		}
 		select {
 		case <-t.wake:
-		case <-ctx.Done():
-			return nil
-		case <-m.ctx.Done():
+		case <-t.pub.Context().Done():
+		case <-t.m.ctx.Done():
+		}
+		if t.pub.Err() != nil || t.m.ctx.Err() != nil {
 			return nil
 		}
-		if pub.Err() != nil {
-			return nil
-		}
-		src = m.open(s, stream.FromKey)
 	}
 }
 
-// record records once, if that is wanted, and closes src. An error that ends the recording is logged here:
-// the publication may be recorded again.
-func (t *tap) record(ctx context.Context, src *source) error {
-	defer src.stop(nil)
-	defer src.Close()
+// record records once, if that is wanted. An error that ends the recording is logged here: the publication
+// may be recorded again.
+func (t *tap) record(at stream.Start) error {
+	src := t.src
+	t.src = nil
+	defer func() {
+		if src != nil {
+			src.close()
+		}
+	}()
 	cfg, on := t.wanted()
 	if !on {
 		return nil
+	}
+	if src == nil {
+		src = t.m.open(t.s, at)
 	}
 	rec, err := newRecorder(t.m, t.s.Key(), t.pub, cfg)
 	if err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, func() { // at the publication's end what came last is still to be read
-		if t.pub.Err() == nil {
-			src.stop(context.Cause(ctx))
-			return
-		}
-		timer := time.AfterFunc(drain, func() { src.stop(context.Cause(ctx)) })
+	defer context.AfterFunc(t.pub.Context(), func() { // what came last is still to be read
+		timer := time.AfterFunc(drain, func() { src.stop(t.pub.Err()) })
 		context.AfterFunc(src.ctx, func() { timer.Stop() })
 	})()
 	done := make(chan struct{})
 	t.mu.Lock()
-	t.rec, t.stop, t.done = rec, src.stop, done
+	t.rec, t.of, t.done = rec, src, done
 	t.mu.Unlock()
 	t.look() // what has changed since wanted
 	err = rec.run(src)
@@ -192,10 +189,11 @@ func (t *tap) look() {
 	defer t.mu.Unlock()
 	if t.rec != nil {
 		switch {
+		case t.of.ctx.Err() != nil: // ends already
 		case !on:
-			t.stop(errStopped)
+			t.of.stop(errStopped)
 		case !t.rec.cfg.same(&cfg):
-			t.stop(errSettings)
+			t.of.stop(errSettings)
 		default:
 			return
 		}
@@ -224,13 +222,14 @@ func (m *Module) Recordings() []Recording {
 
 // publication gives a live stream's.
 func (m *Module) publication(k stream.Key) (*tap, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	t := m.taps[k]
-	if t == nil || t.pub.Err() != nil {
-		return nil, fmt.Errorf("dvr: %v is not published: %w", k, stream.ErrNotFound)
+	if s := m.host.Hub.Stream(k); s != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if t := m.taps[s.Publisher()]; t != nil {
+			return t, nil
+		}
 	}
-	return t, nil
+	return nil, fmt.Errorf("dvr: %v is not published: %w", k, stream.ErrNotFound)
 }
 
 // Record begins to record a live stream, from its newest key frame on, whether the settings want that or
@@ -268,7 +267,7 @@ func (m *Module) Stop(ctx context.Context, k stream.Key) error {
 	}
 	off, done := false, t.done
 	t.want = &off
-	t.stop(errStopped)
+	t.of.stop(errStopped)
 	t.mu.Unlock()
 	select {
 	case <-done:

@@ -18,6 +18,7 @@ import (
 func TestDiskFull(t *testing.T) {
 	for _, ext := range []string{".flv", ".mp4", ".ts"} {
 		t.Run(ext, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=256k"); err != nil {
 				t.Logf("no disk of our own: %v", err)
@@ -30,7 +31,7 @@ func TestDiskFull(t *testing.T) {
 			done := make(chan error, 1)
 			feed, stop := context.WithTimeout(t.Context(), patience)
 			defer stop()
-			go func() { done <- streamtest.Publish(feed, pub, clip.Loop(0), 4) }()
+			go func() { done <- streamtest.Publish(feed, pub, clip.Loop(0), 40) }()
 			x := r.wait(t, 1)[0] // what there was room for
 			require.Eventually(t, func() bool { return lines(r, "recording stops") == 1 }, patience, time.Millisecond)
 			require.NoError(t, pub.Err())

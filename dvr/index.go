@@ -162,7 +162,7 @@ func (x *index) list(of func(*entry) bool) []*entry {
 		}
 	}
 	slices.SortFunc(out, func(a, b *entry) int {
-		return cmp.Or(cmp.Compare(a.Start, b.Start), strings.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.Start, b.Start), len(a.Name)-len(b.Name), strings.Compare(a.Name, b.Name)) // numbered ones in their order
 	})
 	return out
 }

@@ -23,10 +23,9 @@ type Module struct {
 	host *protocol.Host
 
 	mu      sync.Mutex
-	disks   map[string]*storage.Disk    // by directory
-	taps    map[stream.Key]*tap         // publications
-	opened  map[*stream.Session]*source // by watch, for taps to come
-	writing map[fileID]*recording       // files that are not complete
+	disks   map[string]*storage.Disk // by directory
+	taps    map[*stream.Session]*tap // publications
+	writing map[fileID]*recording    // files that are not complete
 	closing bool
 	unwatch func()          // ends watch
 	ctx     context.Context // of all recordings
@@ -47,8 +46,7 @@ type fileID struct {
 // New makes a module.
 func New(cfg Config) *Module {
 	cfg.Name = cmp.Or(cfg.Name, "dvr")
-	m := &Module{disks: map[string]*storage.Disk{}, taps: map[stream.Key]*tap{}, writing: map[fileID]*recording{},
-		opened:  map[*stream.Session]*source{},
+	m := &Module{disks: map[string]*storage.Disk{}, taps: map[*stream.Session]*tap{}, writing: map[fileID]*recording{},
 		indexes: map[*storage.Disk]*index{}, wake: make(chan struct{}, 1), told: map[string]bool{}}
 	m.ctx, m.cancel = context.WithCancelCause(context.Background())
 	m.finish, m.giveUp = context.WithCancel(context.Background())
@@ -77,7 +75,11 @@ func (m *Module) Shutdown(ctx context.Context) error {
 	m.unwatch()
 	m.mu.Lock()
 	m.closing = true
-	m.closeOpened()
+	for _, t := range m.taps { // nobody comes for what is not taken
+		if !t.taken && t.src != nil {
+			t.src.close()
+		}
+	}
 	m.mu.Unlock()
 	m.cancel(stream.ErrShutdown)
 	stop := context.AfterFunc(ctx, m.giveUp)

@@ -93,8 +93,18 @@ func TestLateTracks(t *testing.T) {
 	for ext, n := range map[string]int{".flv": 1, ".mp4": 2} {
 		t.Run(ext, func(t *testing.T) {
 			r := newRig(t, Vhost{Enabled: true, Path: "[stream]" + ext})
-			pub := r.begin(t, live) // slowly enough that what comes late is not waited for
-			require.NoError(t, streamtest.Publish(context.Background(), pub, streamtest.Source(packets...), 1.2))
+			r.Hub().SetSettings(func(stream.Key) (stream.Settings, error) { return stream.Settings{Probe: time.Millisecond}, nil })
+			pub := r.begin(t, live)
+			late := slices.IndexFunc(packets, func(p *stream.Packet) bool { return p.Tracks != alone })
+			write := func(packets []*stream.Packet) {
+				require.NoError(t, streamtest.Publish(context.Background(), pub, streamtest.Source(packets...), 0))
+			}
+			write(packets[:late])
+			require.Eventually(t, func() bool { // what comes late is not waited for
+				list := r.module.Recordings()
+				return len(list) == 1 && list[0].Duration > 0
+			}, patience, time.Millisecond)
+			write(packets[late:])
 			require.NoError(t, pub.Close(nil))
 			files := r.wait(t, n)
 			decodes(t, files[n-1].File)

@@ -90,11 +90,11 @@ func (r *rig) stop(t testing.TB) {
 	require.Zero(t, r.Panics())
 }
 
-// publish publishes packets, at ten times their speed.
+// publish publishes packets, as fast as the stream takes them.
 func (r *rig) publish(t testing.TB, k stream.Key, packets ...*stream.Packet) {
 	t.Helper()
 	pub := r.begin(t, k)
-	require.NoError(t, streamtest.Publish(context.Background(), pub, streamtest.Source(packets...), 10))
+	require.NoError(t, streamtest.Publish(context.Background(), pub, streamtest.Source(packets...), 0))
 	require.NoError(t, pub.Close(nil))
 }
 
