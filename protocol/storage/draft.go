@@ -67,23 +67,34 @@ func (f *Draft) Name() string { return f.name }
 
 // Commit closes the file and gives it its name. With replace it takes the place of another one; without,
 // another one is an error that wraps fs.ErrExist, and the draft stays.
-func (f *Draft) Commit(replace bool) error {
+func (f *Draft) Commit(replace bool) error { return f.commit(f.name, replace) }
+
+// CommitAs is Commit, without replace, under another name in the same directory. Both may follow on a
+// Commit that failed.
+func (f *Draft) CommitAs(name string) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	return f.commit(name, false)
+}
+
+func (f *Draft) commit(name string, replace bool) error {
 	err := f.File.Close()
-	if err == nil {
-		err = f.rename(replace)
+	if err == nil || errors.Is(err, fs.ErrClosed) {
+		err = f.rename(name, replace)
 	}
 	if err != nil {
-		return f.disk.failed("commit", f.name, err)
+		return f.disk.failed("commit", name, err)
 	}
 	return nil
 }
 
-func (f *Draft) rename(replace bool) error {
+func (f *Draft) rename(name string, replace bool) error {
 	temp, root := f.name+tempSuffix, f.disk.root
 	if replace {
-		return root.Rename(temp, f.name)
+		return root.Rename(temp, name)
 	}
-	err := root.Link(temp, f.name) // fails if the name is taken, in one step
+	err := root.Link(temp, name) // fails if the name is taken, in one step
 	switch {
 	case err == nil:
 		return root.Remove(temp)
@@ -91,10 +102,10 @@ func (f *Draft) rename(replace bool) error {
 		return err
 	}
 	// A file system without links.
-	if _, err := root.Lstat(f.name); err == nil {
+	if _, err := root.Lstat(name); err == nil {
 		return fs.ErrExist
 	}
-	return root.Rename(temp, f.name)
+	return root.Rename(temp, name)
 }
 
 // Discard closes the file and deletes it.

@@ -242,6 +242,13 @@ func TestDraft(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorIs(t, f.Commit(false), fs.ErrExist)
 	require.Equal(t, "Jello", read(t, d, "live/a.flv"))
+	require.ErrorIs(t, f.CommitAs("live/a.flv"), fs.ErrExist)
+	require.ErrorIs(t, f.CommitAs("../a.flv"), fs.ErrInvalid)
+	require.NoError(t, f.CommitAs("live/b.flv"))
+	require.Empty(t, read(t, d, "live/b.flv"))
+
+	_, err = d.Create("live/a.flv")
+	require.NoError(t, err)
 	f, err = d.OpenDraft("live/a.flv")
 	require.NoError(t, err)
 	_, err = f.WriteString("new")
