@@ -38,7 +38,8 @@ const (
 	Segment             // those of Vhost.Duration at least
 )
 
-// Exists says what happens when the name of a new file is taken.
+// Exists says what happens when the name of a new file is taken. Whatever it says, a file is numbered whose
+// name one has that a killed process has left unfinished, or that comes to be there by its end.
 type Exists uint8
 
 // The rules for names that are taken.

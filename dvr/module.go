@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -194,10 +195,31 @@ func (m *Module) completed(info Recording) {
 	}
 }
 
-// place gives a complete draft its name: an MP4 as a plain file, if that can be made.
+// place gives a complete draft its name: an MP4 as a plain file, if that can be made. Where another file
+// has come to have that name, without replace, it becomes a numbered one: no recording is lost to it.
 func (m *Module) place(info *Recording, draft *storage.Draft, replace bool) error {
+	err := m.placeAs(info, draft, replace)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	free, err := number(info.Dir, info.Name)
+	if err != nil {
+		return err
+	}
+	info.Name, info.File = free.Name(), shown(info.Dir, free.Name())
+	return errors.Join(m.placeAs(info, draft, false), free.Discard())
+}
+
+// placeAs gives a draft the name that info has.
+func (m *Module) placeAs(info *Recording, draft *storage.Draft, replace bool) error {
+	commit := func() error {
+		if replace {
+			return draft.Commit(true)
+		}
+		return draft.CommitAs(info.Name)
+	}
 	if format(info.Name) != ".mp4" {
-		return draft.Commit(replace)
+		return commit()
 	}
 	size, duration, err := m.flatten(info, draft, replace)
 	switch {
@@ -206,10 +228,12 @@ func (m *Module) place(info *Recording, draft *storage.Draft, replace bool) erro
 		return draft.Discard()
 	case errors.Is(err, errNothing):
 		return errors.Join(err, draft.Discard())
+	case errors.Is(err, fs.ErrExist):
+		return err
 	}
 	m.host.Logger.Warn("an MP4 stays in fragments", "file", info.File, "err", err)
 	info.Fragmented = true
-	return draft.Commit(replace)
+	return commit()
 }
 
 // flatten makes the plain MP4 of fragments, which stay.
@@ -231,6 +255,9 @@ func (m *Module) flatten(info *Recording, draft *storage.Draft, replace bool) (s
 	if !replace {
 		if f, err := info.Dir.Open(m.finish, info.Name); err == nil {
 			_ = f.Close()
+			if f.Info().Size == size { // a process was killed before it deleted the fragments
+				return size, duration, nil
+			}
 			return 0, 0, &takenError{info.File}
 		}
 	}

@@ -238,43 +238,44 @@ func newWriter(ext string, o *out) writer {
 // shown is a file's path as it is configured.
 func shown(d *storage.Disk, name string) string { return strings.TrimSuffix(d.Dir(), "/") + "/" + name }
 
-// maxNumber is how many names are tried with Number.
-const maxNumber = 10000
-
 // create makes the draft of a file.
 func (r *recorder) create(now time.Time) (*storage.Draft, error) {
 	name, err := storage.Expand(r.name, storage.Vars{Key: r.key, Seq: r.seq, Time: now})
 	if err != nil {
 		return nil, err
 	}
-	stem := strings.TrimSuffix(name, path.Ext(name))
-	for n := 0; ; n++ {
-		if n > 0 {
-			name = fmt.Sprintf("%s-%d%s", stem, n, r.ext)
-		}
-		draft, err := r.try(name)
-		if err == nil {
-			r.seq++
-			return draft, nil
-		}
-		if !errors.Is(err, fs.ErrExist) {
-			return nil, err
-		}
-		// A second file within the same name's time is no other publication's: it is numbered too.
-		if r.cfg.Exists != Number && r.seq == 0 || n == maxNumber {
+	draft, err := reserve(r.disk, name, r.cfg.Exists == Replace)
+	if errors.Is(err, fs.ErrExist) {
+		// Refused is a name that another publication's recording has: neither that of a file which a
+		// process that was killed has left, nor one that is this publication's own.
+		left := errors.Is(err, errDraft) && !r.m.isWriting(r.disk, name)
+		if r.cfg.Exists == Refuse && r.seq == 0 && !left {
 			return nil, &takenError{shown(r.disk, name)}
 		}
+		draft, err = number(r.disk, name)
 	}
+	if err != nil {
+		return nil, err
+	}
+	r.seq++
+	return draft, nil
 }
 
-// try makes a draft, unless the name is taken. The draft comes first: who holds it is the only one to
-// give a file that name, so that the file before is there by now if it is to be there at all.
-func (r *recorder) try(name string) (*storage.Draft, error) {
-	draft, err := r.disk.Create(name)
-	if err != nil || r.cfg.Exists == Replace {
+// errDraft: a file of that name is being written, or was.
+var errDraft = errors.New("dvr: there is an unfinished file of that name")
+
+// reserve makes a draft, unless the name is taken: then the error wraps fs.ErrExist. The draft comes
+// first: who holds it is the only one to give a file that name, so that the file before is there by now
+// if it is to be there at all.
+func reserve(d *storage.Disk, name string, replace bool) (*storage.Draft, error) {
+	draft, err := d.Create(name)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, errors.Join(errDraft, err)
+	}
+	if err != nil || replace {
 		return draft, err
 	}
-	f, err := r.disk.Open(context.Background(), name)
+	f, err := d.Open(context.Background(), name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return draft, nil
 	}
@@ -283,6 +284,21 @@ func (r *recorder) try(name string) (*storage.Draft, error) {
 		err = fs.ErrExist
 	}
 	return nil, errors.Join(err, draft.Discard())
+}
+
+// maxNumber is how many names are tried in place of one that is taken.
+const maxNumber = 10000
+
+// number reserves the first of the names with a number that is free.
+func number(d *storage.Disk, name string) (*storage.Draft, error) {
+	ext := path.Ext(name)
+	for n := 1; n <= maxNumber; n++ {
+		draft, err := reserve(d, fmt.Sprintf("%s-%d%s", strings.TrimSuffix(name, ext), n, ext), false)
+		if !errors.Is(err, fs.ErrExist) {
+			return draft, err
+		}
+	}
+	return nil, &takenError{shown(d, name)}
 }
 
 // write takes a packet.
