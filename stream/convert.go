@@ -86,20 +86,24 @@ func (p *Player) convert() error {
 		return err
 	}
 	h := p.home
-	h.mu.Lock()
-	p.detach()
-	p.fast = nil
-	h.mu.Unlock()
-	if s == h { // the tracks have changed again
-		return nil
+	if s != h { // or the tracks have changed again
+		s.hub.enter(s)
+		s.mu.Lock()
+		s.players[p] = struct{}{}
+		s.mu.Unlock()
 	}
-	s.hub.enter(s)
-	s.mu.Lock()
-	s.players[p] = struct{}{}
-	s.mu.Unlock()
-	p.media.Store(s)
-	if p.done.Load() { // closed meanwhile, and perhaps not aware of s
+	h.mu.Lock()
+	closed := p.done.Load() // by somebody who knows of h alone
+	if !closed {
+		p.detach()
+		p.wire, p.view, p.fast = nil, nil, nil
+		p.media.Store(s)
+	}
+	h.mu.Unlock()
+	if closed && s != h {
 		s.removePlayer(p)
+	}
+	if closed {
 		return ErrClosed
 	}
 	return nil

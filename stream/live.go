@@ -162,7 +162,6 @@ func (p *Player) detach() {
 			w.idle = time.Now()
 		}
 		p.view.Close()
-		p.wire, p.view = nil, nil
 	}
 }
 

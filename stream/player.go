@@ -272,10 +272,20 @@ func (p *Player) takeInjected() []byte {
 	return b
 }
 
+// lock locks the stream that is read, which may change to one with other sound.
+func (p *Player) lock() *Stream {
+	for {
+		s := p.media.Load()
+		s.mu.Lock()
+		if p.media.Load() == s {
+			return s
+		}
+		s.mu.Unlock()
+	}
+}
+
 func (p *Player) wake() {
-	s := p.media.Load()
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer p.lock().mu.Unlock()
 	if p.fast != nil {
 		p.fast.attend()
 	}

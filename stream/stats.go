@@ -121,8 +121,7 @@ func (s *Session) wire() (received, sent uint64) {
 
 // queued gives how far the player is behind the stream.
 func (p *Player) queued() time.Duration {
-	s := p.media.Load()
-	s.mu.Lock()
+	s := p.lock()
 	defer s.mu.Unlock()
 	switch {
 	case p.view != nil:
