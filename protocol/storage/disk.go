@@ -108,14 +108,20 @@ func (c *contextReader) Read(b []byte) (int, error) {
 	return c.Reader.Read(b)
 }
 
+// createTries bounds how often a directory that was made is gone again before a file is in it: who removes
+// the last file of a directory removes that.
+const createTries = 100
+
 // create makes a file that must not exist, and the directories that it needs.
 func (d *Disk) create(name string) (*os.File, error) {
-	for try := 0; ; try++ {
+	for try := 1; ; try++ {
 		f, err := d.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
-		if err == nil || !errors.Is(err, fs.ErrNotExist) || try == 3 { // who removes the last file of a directory removes that
+		if err == nil || !errors.Is(err, fs.ErrNotExist) || try == createTries {
 			return f, err
 		}
-		if err := d.root.MkdirAll(path.Dir(name), 0o755); err != nil {
+		err = d.root.MkdirAll(path.Dir(name), 0o755)
+		// A directory that comes or goes meanwhile gives either of these.
+		if err != nil && (try == createTries || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist)) {
 			return nil, err
 		}
 	}
