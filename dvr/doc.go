@@ -10,8 +10,9 @@
 // packets of one publication: all of them, or with [Segment] a run of at least Vhost.Duration that
 // begins at a key frame. A publication that begins anew gives a new file.
 //
-// FLV: the metadata's duration and filesize are filled in at the end, its header then tells which kinds
-// of tracks came. A change of tracks or of their configuration is written into the file.
+// FLV: the metadata's duration and filesize are filled in at the end, and keyframes: where up to 1,000
+// key frames are, evenly chosen where there are more, in 18 KB that are kept free for it. The header then
+// tells which kinds of tracks came. A change of tracks or of their configuration is written into the file.
 //
 // MP4: fragments of about a second while it is written, each with one call, so that a process that is
 // killed loses one at most. At the end it becomes a plain file with the index in front, made from the

@@ -30,6 +30,7 @@ type flvTotals struct {
 	flags      byte          // kinds of tracks that came
 	start, end time.Duration // times of the first and of the last tag
 	any        bool
+	keys       flvKeys
 }
 
 func newFLV(o *out) *flvFile {
@@ -43,7 +44,10 @@ func (f *flvFile) WritePacket(p *stream.Packet) error {
 	b := f.buf[:0]
 	switch {
 	case f.tracks == nil:
-		b = f.enc.AppendTracks(f.enc.AppendStart(b), p.Tracks, p.DTS)
+		b = f.enc.AppendTracks(f.enc.AppendStart(b), withoutKeys(p.Tracks), p.DTS)
+		if p.Tracks.Has(stream.KindVideo) {
+			b = reserveKeys(b, flvStart)
+		}
 	case p.Tracks != f.tracks && p.Tracks.Diff(f.tracks)&^stream.ChangeMeta != 0:
 		for i := range p.Tracks.List { // the metadata stay what they are: where the totals go
 			if flv.Carries(p.Tracks, i, true) {
@@ -55,7 +59,7 @@ func (f *flvFile) WritePacket(p *stream.Packet) error {
 	n := len(b)
 	b = f.enc.AppendPacket(b, p)
 	if len(b) > n {
-		f.take(b[n], p.DTS)
+		f.take(b[n:], p.DTS, f.out.size.Load()+int64(len(f.out.buf)+n))
 	}
 	f.buf = b
 	if cap(b) > 4*maxGather {
@@ -77,13 +81,16 @@ func appendConfigTag(b []byte, t *stream.Tracks, i int, at time.Duration) []byte
 	return flv.AppendTag(b, typ, uint32(stream.Ticks(at, 1000)), nil, body)
 }
 
-// take counts a tag.
-func (t *flvTotals) take(typ byte, at time.Duration) {
-	switch typ {
+// take counts a tag, of which it wants two bytes of the body, at a place in the file.
+func (t *flvTotals) take(tag []byte, at time.Duration, pos int64) {
+	switch tag[0] {
 	case flv.TagAudio:
 		t.flags |= 4
 	case flv.TagVideo:
 		t.flags |= 1
+		if len(tag) >= flvTagHeader+2 && keyTag(tag[flvTagHeader:]) {
+			t.keys.add(at, pos)
+		}
 	}
 	if !t.any {
 		t.start, t.any = at, true
@@ -125,14 +132,21 @@ func (t *flvTotals) fill(f file, size int64) error {
 			return fmt.Errorf("dvr: flv: writing the header: %w", err)
 		}
 	}
-	b := make([]byte, min(size-flvStart, maxFLVMeta))
+	b := make([]byte, min(size-flvStart, maxFLVMeta+2*keysRoom))
 	if _, err := f.ReadAt(b, flvStart); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("dvr: flv: reading the metadata: %w", err)
 	}
 	if len(b) < flvTagHeader || b[0] != flv.TagScript {
 		return nil
 	}
-	b = b[:min(len(b), flvTagHeader+int(b[1])<<16+int(b[2])<<8+int(b[3]))]
+	b = b[:min(len(b), flvTagHeader+tagSize(b))]
+	if at := keysAt(b); at >= 0 && len(t.keys.list) > 0 {
+		field := t.keys.field(t.start, flvStart+int64(len(b))+4, size)
+		if _, err := f.WriteAt(field, flvStart+int64(at)); err != nil {
+			return fmt.Errorf("dvr: flv: writing the index: %w", err)
+		}
+		b = b[:at]
+	}
 	for name, v := range map[string]float64{"duration": t.duration().Seconds(), "filesize": float64(size)} {
 		// They are the last of their names: an encoder's text may have anything in it.
 		field := append([]byte{0, byte(len(name))}, name...)
@@ -174,18 +188,18 @@ func scanFLV(f io.ReaderAt, size int64) (totals flvTotals, whole int64, err erro
 	}
 	at := int64(flvStart)
 	for {
-		var h [flvTagHeader]byte
-		if n, _ := f.ReadAt(h[:], at); n < len(h) {
+		var h [flvTagHeader + 2]byte
+		if n, _ := f.ReadAt(h[:], at); n < flvTagHeader {
 			break
 		}
-		n := int64(h[1])<<16 | int64(h[2])<<8 | int64(h[3])
+		n := int64(tagSize(h[:]))
 		var tail [4]byte
 		if m, _ := f.ReadAt(tail[:], at+flvTagHeader+n); m < 4 || int64(binary.BigEndian.Uint32(tail[:])) != flvTagHeader+n {
 			break
 		}
 		if h[0] == flv.TagAudio || h[0] == flv.TagVideo {
 			ms := uint32(h[7])<<24 | uint32(h[4])<<16 | uint32(h[5])<<8 | uint32(h[6])
-			totals.take(h[0], stream.FromTicks(int64(ms), 1000))
+			totals.take(h[:min(len(h), flvTagHeader+int(n))], stream.FromTicks(int64(ms), 1000), at)
 		}
 		at += flvTagHeader + n + 4
 	}

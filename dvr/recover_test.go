@@ -147,8 +147,10 @@ func TestRecoverOnStart(t *testing.T) {
 }
 
 func FuzzRecoverFLV(f *testing.F) {
-	b, _ := unfinished(f, ".flv", streamtest.AACOnly().Packets()[:6])
-	f.Add(b)
+	for _, clip := range []*streamtest.Clip{streamtest.AACOnly(), streamtest.H264AAC()} {
+		b, _ := unfinished(f, ".flv", clip.Packets()[:6])
+		f.Add(b)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) { fuzzRepair(t, b, repairFLV) })
 }
 
