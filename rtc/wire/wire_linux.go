@@ -1,0 +1,315 @@
+package wire
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const canBatch = true
+
+// Bounds of one system call.
+const (
+	callMessages  = 64
+	trainSegments = 64       // UDP_MAX_SEGMENTS of older kernels
+	trainBytes    = 60 << 10 // an IP packet has less than 64 KiB
+	readMessages  = 32
+)
+
+// trains tells whether the system cuts trains.
+type trains struct{ cuts bool }
+
+// message is struct mmsghdr of recvmmsg(2).
+type message struct {
+	unix.Msghdr
+	n uint32
+}
+
+// name is room for a socket address, of either family.
+type name [unix.SizeofSockaddrInet6]byte
+
+// control is a control message with UDP_SEGMENT's 16 bits.
+type control [24]byte
+
+func (s *Socket) open() {
+	_ = s.raw.Control(func(fd uintptr) {
+		if a, err := unix.Getsockname(int(fd)); err == nil {
+			_, s.is4 = a.(*unix.SockaddrInet4)
+		}
+		_, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_SEGMENT)
+		s.cuts = err == nil
+	})
+}
+
+// putAddr writes an address as the socket's family has it, and gives its length: 0 for one of another family.
+func (s *Socket) putAddr(n *name, a netip.AddrPort) uint32 {
+	if s.is4 {
+		ip4 := a.Addr().Unmap()
+		if !ip4.Is4() {
+			return 0
+		}
+		binary.NativeEndian.PutUint16(n[0:], unix.AF_INET)
+		binary.BigEndian.PutUint16(n[2:], a.Port())
+		ip := ip4.As4()
+		copy(n[4:], ip[:])
+		return unix.SizeofSockaddrInet4
+	}
+	binary.NativeEndian.PutUint16(n[0:], unix.AF_INET6)
+	binary.BigEndian.PutUint16(n[2:], a.Port())
+	binary.NativeEndian.PutUint32(n[4:], 0)
+	ip := a.Addr().As16()
+	copy(n[8:], ip[:])
+	binary.NativeEndian.PutUint32(n[24:], zone(a.Addr().Zone()))
+	return unix.SizeofSockaddrInet6
+}
+
+// zone gives the number of an interface; a link-local address is useless without.
+func zone(s string) uint32 {
+	if s == "" {
+		return 0
+	}
+	if i, err := net.InterfaceByName(s); err == nil {
+		return uint32(i.Index)
+	}
+	return 0
+}
+
+// addr reads an address.
+func (n *name) addr() netip.AddrPort {
+	port := binary.BigEndian.Uint16(n[2:])
+	if binary.NativeEndian.Uint16(n[:]) == unix.AF_INET {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(n[4:8])), port)
+	}
+	ip := netip.AddrFrom16([16]byte(n[8:24])).Unmap()
+	if z := binary.NativeEndian.Uint32(n[24:]); z != 0 && ip.Is6() {
+		if i, err := net.InterfaceByIndex(int(z)); err == nil {
+			ip = ip.WithZone(i.Name)
+		}
+	}
+	return netip.AddrPortFrom(ip, port)
+}
+
+// reader is what reading needs.
+type reader struct {
+	buf      []byte
+	messages []message
+	iovs     []unix.Iovec
+	names    []name
+	got      int
+	err      error
+	call     func(fd uintptr) bool
+}
+
+func (s *Socket) readBatch(f func(b []byte, from netip.AddrPort)) error {
+	r := &s.reader
+	if r.buf == nil {
+		r.open()
+	}
+	for {
+		if err := s.raw.Read(r.call); err != nil {
+			return err
+		}
+		if r.err == nil {
+			break
+		}
+		if !transient(r.err) {
+			return r.err
+		}
+	}
+	for i := range r.got {
+		m := &r.messages[i]
+		if m.Flags&unix.MSG_TRUNC == 0 && m.n > 0 {
+			f(r.buf[i*MaxDatagram:][:m.n:m.n], r.names[i].addr())
+		}
+	}
+	return nil
+}
+
+func (r *reader) open() {
+	r.buf = make([]byte, readMessages*MaxDatagram)
+	r.messages = make([]message, readMessages)
+	r.iovs = make([]unix.Iovec, readMessages)
+	r.names = make([]name, readMessages)
+	for i := range r.messages {
+		r.iovs[i].Base = &r.buf[i*MaxDatagram]
+		r.iovs[i].SetLen(MaxDatagram)
+		r.messages[i].Iov = &r.iovs[i]
+		r.messages[i].SetIovlen(1)
+		r.messages[i].Name = &r.names[i][0]
+	}
+	r.call = r.recv
+}
+
+// recv is one recvmmsg(2).
+func (r *reader) recv(fd uintptr) bool {
+	for i := range r.messages {
+		r.messages[i].Namelen = uint32(len(r.names[i]))
+	}
+	for {
+		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.messages[0])), readMessages, unix.MSG_DONTWAIT, 0, 0)
+		switch errno {
+		case 0:
+			r.got, r.err = int(n), nil
+			return true
+		case unix.EAGAIN:
+			return false
+		case unix.EINTR:
+		default:
+			r.got, r.err = 0, errno
+			return true
+		}
+	}
+}
+
+// writer is what writing needs.
+type writer struct {
+	messages []message
+	iovs     []unix.Iovec
+	names    []name
+	controls []control
+	counts   []int // datagrams of each message
+	done     int   // messages that are dealt with
+	failed   int   // message that was refused; -1: none
+	err      error
+	call     func(fd uintptr) bool
+}
+
+func (w *writer) open() {
+	w.messages = make([]message, callMessages)
+	w.iovs = make([]unix.Iovec, callMessages)
+	w.names = make([]name, callMessages)
+	w.controls = make([]control, callMessages)
+	w.counts = make([]int, 0, callMessages)
+	for i := range w.messages {
+		w.messages[i].Iov = &w.iovs[i]
+		w.messages[i].SetIovlen(1)
+		w.messages[i].Name = &w.names[i][0]
+	}
+	w.call = w.send
+}
+
+// send sends all of the list.
+func (b *Batch) send() error {
+	w := &b.out
+	if w.call == nil {
+		w.open()
+	}
+	for list := b.list; len(list) > 0; {
+		w.counts = w.counts[:0]
+		rest := list
+		for len(rest) > 0 && len(w.counts) < callMessages {
+			rest = rest[b.message(rest):]
+		}
+		if err := b.call(list); err != nil {
+			return err
+		}
+		list = rest
+	}
+	return nil
+}
+
+// message makes the next message of the first datagrams of list, and gives how many those are.
+func (b *Batch) message(list []datagram) int {
+	w, i, n := &b.out, len(b.out.counts), 1
+	first := &list[0]
+	size, end := first.end-first.from, first.end
+	if b.s.cuts {
+		for n < len(list) && n < trainSegments {
+			d := &list[n]
+			if d.to != first.to || d.from != end || d.end-d.from > size || d.end-first.from > trainBytes {
+				break
+			}
+			end = d.end
+			n++
+			if d.end-d.from < size { // the last of a train may be shorter
+				break
+			}
+		}
+	}
+	m := &w.messages[i]
+	w.iovs[i].Base = &b.mem[first.from]
+	w.iovs[i].SetLen(end - first.from)
+	m.Namelen = b.s.putAddr(&w.names[i], first.to)
+	m.Control = nil
+	m.SetControllen(0)
+	if n > 1 {
+		w.controls[i].segment(uint16(size))
+		m.Control = &w.controls[i][0]
+		m.SetControllen(unix.CmsgSpace(2))
+	}
+	w.counts = append(w.counts, n)
+	return n
+}
+
+// segment makes the control message that says how long the pieces of a train are.
+func (c *control) segment(size uint16) {
+	h := (*unix.Cmsghdr)(unsafe.Pointer(&c[0]))
+	h.Level, h.Type = unix.IPPROTO_UDP, unix.UDP_SEGMENT
+	h.SetLen(unix.CmsgLen(2))
+	binary.NativeEndian.PutUint16(c[unix.CmsgLen(0):], size)
+}
+
+// call sends the messages that were made of the first datagrams of list.
+func (b *Batch) call(list []datagram) error {
+	w := &b.out
+	for w.done = 0; w.done < len(w.counts); {
+		before := w.done
+		w.failed = -1
+		err := b.s.raw.Write(w.call)
+		if err != nil {
+			return err
+		}
+		b.sent.Calls++
+		for _, n := range w.counts[before:w.done] {
+			b.sent.Datagrams += uint64(n)
+		}
+		if w.failed < 0 {
+			continue
+		}
+		at := 0
+		for _, n := range w.counts[:w.failed] {
+			at += n
+		}
+		n := w.counts[w.failed]
+		w.done++
+		if n > 1 { // the way to that peer may know no trains, or a smaller MTU
+			b.single(list[at : at+n])
+		} else {
+			b.sent.Failed += uint64(n)
+		}
+	}
+	return nil
+}
+
+// single sends datagrams one by one.
+func (b *Batch) single(list []datagram) {
+	for _, d := range list {
+		b.sent.Calls++
+		if b.s.WriteTo(b.mem[d.from:d.end], d.to) == nil {
+			b.sent.Datagrams++
+		} else {
+			b.sent.Failed++
+		}
+	}
+}
+
+// send is one sendmmsg(2): it moves done, and says which message was refused.
+func (w *writer) send(fd uintptr) bool {
+	for {
+		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&w.messages[w.done])), uintptr(len(w.counts)-w.done), unix.MSG_DONTWAIT, 0, 0)
+		switch errno {
+		case 0:
+			w.done += int(n)
+			return true
+		case unix.EAGAIN:
+			return false
+		case unix.EINTR:
+		default:
+			w.failed, w.err = w.done, errno
+			return true
+		}
+	}
+}
