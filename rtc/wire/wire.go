@@ -121,6 +121,7 @@ type Batch struct {
 
 // datagram is one in Batch.mem.
 type datagram struct {
+	by *Socket
 	to        netip.AddrPort
 	from, end int
 }
@@ -144,12 +145,15 @@ func (s *Socket) NewBatch() *Batch {
 
 // Space gives room of n bytes, at most MaxDatagram, for the next datagram, which goes to an address. It is
 // valid until the next call of a method. It may send what was collected.
-func (b *Batch) Space(to netip.AddrPort, n int) []byte {
+func (b *Batch) Space(to netip.AddrPort, n int) []byte { return b.SpaceOn(b.s, to, n) }
+
+// SpaceOn is Space for a datagram that another socket sends.
+func (b *Batch) SpaceOn(s *Socket, to netip.AddrPort, n int) []byte {
 	n = min(n, MaxDatagram)
 	if b.used+n > len(b.mem) || len(b.list) == cap(b.list) {
 		_ = b.Flush() // errors are counted, and concern single peers
 	}
-	b.list = append(b.list, datagram{to: to, from: b.used, end: b.used})
+	b.list = append(b.list, datagram{by: s, to: to, from: b.used, end: b.used})
 	return b.mem[b.used : b.used+n : b.used+n]
 }
 
@@ -177,11 +181,29 @@ func (b *Batch) Flush() error {
 	if len(list) == 0 {
 		return nil
 	}
-	if b.s.raw != nil && canBatch {
-		return b.send()
+	var first error
+	for len(list) > 0 {
+		n := 1
+		for n < len(list) && list[n].by == list[0].by {
+			n++
+		}
+		err := b.flush(list[:n])
+		if first == nil {
+			first = err
+		}
+		list = list[n:]
+	}
+	return first
+}
+
+// flush sends what goes by one socket.
+func (b *Batch) flush(list []datagram) error {
+	s := list[0].by
+	if s.raw != nil && canBatch {
+		return b.send(s, list)
 	}
 	for _, d := range list {
-		err := b.s.WriteTo(b.mem[d.from:d.end], d.to)
+		err := s.WriteTo(b.mem[d.from:d.end], d.to)
 		b.sent.Calls++
 		switch {
 		case err == nil:

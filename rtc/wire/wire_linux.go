@@ -192,18 +192,18 @@ func (w *writer) open() {
 }
 
 // send sends all of the list.
-func (b *Batch) send() error {
+func (b *Batch) send(s *Socket, list []datagram) error {
 	w := &b.out
 	if w.call == nil {
 		w.open()
 	}
-	for list := b.list; len(list) > 0; {
+	for len(list) > 0 {
 		w.counts = w.counts[:0]
 		rest := list
 		for len(rest) > 0 && len(w.counts) < callMessages {
-			rest = rest[b.message(rest):]
+			rest = rest[b.message(s, rest):]
 		}
-		if err := b.call(list); err != nil {
+		if err := b.call(s, list); err != nil {
 			return err
 		}
 		list = rest
@@ -212,11 +212,11 @@ func (b *Batch) send() error {
 }
 
 // message makes the next message of the first datagrams of list, and gives how many those are.
-func (b *Batch) message(list []datagram) int {
+func (b *Batch) message(s *Socket, list []datagram) int {
 	w, i, n := &b.out, len(b.out.counts), 1
 	first := &list[0]
 	size, end := first.end-first.from, first.end
-	if b.s.cuts {
+	if s.cuts {
 		for n < len(list) && n < trainSegments {
 			d := &list[n]
 			if d.to != first.to || d.from != end || d.end-d.from > size || d.end-first.from > trainBytes {
@@ -232,7 +232,7 @@ func (b *Batch) message(list []datagram) int {
 	m := &w.messages[i]
 	w.iovs[i].Base = &b.mem[first.from]
 	w.iovs[i].SetLen(end - first.from)
-	m.Namelen = b.s.putAddr(&w.names[i], first.to)
+	m.Namelen = s.putAddr(&w.names[i], first.to)
 	m.Control = nil
 	m.SetControllen(0)
 	if n > 1 {
@@ -253,12 +253,12 @@ func (c *control) segment(size uint16) {
 }
 
 // call sends the messages that were made of the first datagrams of list.
-func (b *Batch) call(list []datagram) error {
+func (b *Batch) call(s *Socket, list []datagram) error {
 	w := &b.out
 	for w.done = 0; w.done < len(w.counts); {
 		before := w.done
 		w.failed = -1
-		err := b.s.raw.Write(w.call)
+		err := s.raw.Write(w.call)
 		if err != nil {
 			return err
 		}
@@ -276,7 +276,7 @@ func (b *Batch) call(list []datagram) error {
 		n := w.counts[w.failed]
 		w.done++
 		if n > 1 { // the way to that peer may know no trains, or a smaller MTU
-			b.single(list[at : at+n])
+			b.single(s, list[at:at+n])
 		} else {
 			b.sent.Failed += uint64(n)
 		}
@@ -285,10 +285,10 @@ func (b *Batch) call(list []datagram) error {
 }
 
 // single sends datagrams one by one.
-func (b *Batch) single(list []datagram) {
+func (b *Batch) single(s *Socket, list []datagram) {
 	for _, d := range list {
 		b.sent.Calls++
-		if b.s.WriteTo(b.mem[d.from:d.end], d.to) == nil {
+		if s.WriteTo(b.mem[d.from:d.end], d.to) == nil {
 			b.sent.Datagrams++
 		} else {
 			b.sent.Failed++

@@ -85,6 +85,10 @@ func TestBatch(t *testing.T) {
 			b.Space(peers[2].LocalAddr(), 10) // taken back
 			add(2, 60)
 			add(1, 1)
+			other := open(t, "udp", host) // sends one of them
+			copy(b.SpaceOn(other, peers[2].LocalAddr(), 3), "abc")
+			b.Add(3)
+			want[2] = append(want[2], []byte("abc"))
 			require.NoError(t, b.Flush())
 			total := 0
 			for i, p := range peers {
