@@ -121,7 +121,7 @@ type Batch struct {
 
 // datagram is one in Batch.mem.
 type datagram struct {
-	by *Socket
+	by        *Socket
 	to        netip.AddrPort
 	from, end int
 }
