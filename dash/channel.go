@@ -54,6 +54,8 @@ type channel struct {
 	live      bool
 	over      bool // disposed
 	full      bool // segments have left for lack of memory: that was logged
+	ended     bool // the publication is over, and the next one has not begun
+	blanks    []blank
 	timer     *time.Timer
 }
 
@@ -62,6 +64,14 @@ type leaving struct {
 	name  string
 	until int
 	size  int // of a segment
+}
+
+// blank are numbers that players ask for where a period ended before they have heard of that. They get an
+// empty segment, since they take one that is not there for the end of all, and nothing else ever has these
+// numbers.
+type blank struct {
+	p        *period
+	from, to int // the first one, and the one behind the last; 0: as many as become due
 }
 
 func newChannel(m *Module, key stream.Key, cfg Vhost, next int) (*channel, error) {
@@ -101,8 +111,8 @@ func (c *channel) part(p *cmaf.Part, now time.Time) {
 		if p.Index != 0 {
 			return // the rest of a segment that was begun before
 		}
-		if p.Discontinuity {
-			c.breakOff()
+		if p.Discontinuity || c.ended {
+			c.breakOff(now)
 		}
 		c.cut = &cut{number: c.next, segment: p.Segment, broken: p.Discontinuity}
 		c.next++
@@ -250,27 +260,62 @@ func (c *channel) hint() {
 	}
 }
 
-// breakOff ends the period: what comes does not continue it. Players that count learn of that by the next
-// manifest, and take a segment that is not there for the end of all: until then they get empty ones, and
-// nothing else ever has their numbers.
-func (c *channel) breakOff() {
+// breakOff ends the period: what comes does not continue it.
+func (c *channel) breakOff(now time.Time) {
 	p := c.line.current()
 	c.line.end(c.next)
 	if p != nil && p.each > 0 {
-		for _, r := range p.reps {
-			for n := c.next; n < c.next+bridge; n++ {
-				name := fmt.Sprintf("%s-%d.m4s", r.id, n)
-				if c.files[name] == nil {
-					c.file(name, r.id)
-				}
-				c.files[name].Close()
-				delete(c.hints, name)
-				c.leaving = append(c.leaving, leaving{name, c.next + bridge + kept, 0})
-			}
-		}
-		c.next += bridge
+		c.vacate(p)
+		c.next = c.due(p, now) + bridge
+		c.blanks[len(c.blanks)-1].to = c.next
 	}
+	c.ended = false
 	c.hint()
+}
+
+// vacate has the numbers that follow be blank, if they are not yet.
+func (c *channel) vacate(p *period) {
+	if n := len(c.blanks); n > 0 && c.blanks[n-1].to == 0 {
+		return
+	}
+	c.blanks = append(c.blanks, blank{p: p, from: c.next})
+	for name, f := range c.hints {
+		f.Close() // who waits has an empty one
+		delete(c.hints, name)
+		delete(c.files, name)
+	}
+}
+
+// due is the number of the next segment, or of the first one that no player of p asks for yet.
+func (c *channel) due(p *period, now time.Time) int {
+	return max(c.next, p.first+int((now.Sub(c.line.begin)-p.start)/p.each)+ahead+1)
+}
+
+// following is the number with which a channel goes on that takes the place of this one.
+func (c *channel) following(now time.Time) int {
+	if p := c.line.current(); c.ended {
+		return c.due(p, now) + bridge
+	}
+	return c.next
+}
+
+// blank tells whether a file is an empty segment.
+func (c *channel) blank(name string, now time.Time) (id string, ok bool) {
+	id, number, _ := strings.Cut(strings.TrimSuffix(name, ".m4s"), "-")
+	n, err := strconv.Atoi(number)
+	if err != nil || fmt.Sprintf("%s-%d.m4s", id, n) != name {
+		return "", false
+	}
+	for _, x := range c.blanks {
+		to := x.to
+		if to == 0 {
+			to = c.due(x.p, now) + bridge
+		}
+		if x.from <= n && n < to && slices.ContainsFunc(x.p.reps, func(r *rep) bool { return r.id == id }) {
+			return id, true
+		}
+	}
+	return "", false
 }
 
 // keep keeps segments that have left the manifest for slow players.
@@ -282,6 +327,9 @@ func (c *channel) keep(gone []*seg) {
 
 // leave lets go of files that were kept for slow players.
 func (c *channel) leave() {
+	for len(c.blanks) > 0 && c.blanks[0].to > 0 && c.blanks[0].to+bridge+kept <= c.next {
+		c.blanks = c.blanks[1:]
+	}
 	for len(c.leaving) > 0 && c.leaving[0].until <= c.next {
 		c.forget(c.leaving[0].name)
 		c.leaving = c.leaving[1:]
@@ -382,14 +430,24 @@ func (c *channel) unpublish(now time.Time) {
 	if c.cut != nil {
 		c.seal(now)
 	}
-	c.breakOff()
+	if p := c.line.current(); p != nil && p.each > 0 {
+		// The period stays open until there is another one: players that count take its end for that of all.
+		c.ended = true
+		c.vacate(p)
+	} else {
+		c.breakOff(now)
+	}
 	clear(c.ids)
 	c.render(now)
-	after := c.cfg.Dispose
-	if after < 0 {
-		after = keepFor
+	c.timer = time.AfterFunc(c.keepFor(), func() { c.m.expire(c) })
+}
+
+// keepFor is for how long what nobody publishes can be played.
+func (c *channel) keepFor() time.Duration {
+	if c.cfg.Dispose < 0 {
+		return keepFor
 	}
-	c.timer = time.AfterFunc(after, func() { c.m.expire(c) })
+	return c.cfg.Dispose
 }
 
 // reload has what runs begin anew if the vhost's settings differ.
@@ -426,10 +484,20 @@ func (c *channel) dispose() {
 }
 
 // find gives a file below the channel's directory, nil for none.
-func (c *channel) find(name string) *segment.File {
+func (c *channel) find(name string, now time.Time) *segment.File {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.files[name]
+	if f := c.files[name]; f != nil {
+		return f
+	}
+	id, ok := c.blank(name, now)
+	if !ok {
+		return nil
+	}
+	f := segment.New(typeOf(id))
+	f.CacheControl = c.cacheControl()
+	f.Close()
+	return f
 }
 
 // put stores a file that is whole.

@@ -2,6 +2,7 @@ package dash
 
 import (
 	"flag"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -267,6 +268,57 @@ func TestRepublish(t *testing.T) {
 		require.Greater(t, first.number(t, "startNumber"), segments[len(segments)-1].number)
 		require.Equal(t, "$RepresentationID$-init.mp4", first.get("initialization"), "the same bytes")
 	}
+}
+
+// TestAbsence: players that count go on asking while nobody publishes, and get empty segments. The period
+// ends when there is another one, which the window then begins with.
+func TestAbsence(t *testing.T) {
+	m := newMaker(t, Vhost{Enabled: true, Fragment: time.Second, WindowSize: 5, LowLatency: LowLatency{PartDuration: 200 * time.Millisecond}})
+	clip := streamtest.H264AAC()
+	m.play(clip, 1)
+	m.unpublish()
+	segments := m.c.line.current().reps[0].segments
+	last := segments[len(segments)-1].number
+	left := m.parsed()
+	require.Len(t, left.Periods, 1)
+	require.NotContains(t, m.text(), "endNumber")
+	require.Greater(t, left.Attrs.seconds(t, "timeShiftBufferDepth"), keepFor)
+
+	const gap = 40 * time.Second
+	m.now = m.now.Add(gap)
+	empty := func(id string, n int) bool {
+		f := m.c.find(fmt.Sprintf("%s-%d.m4s", id, n), m.now)
+		return f != nil && f.Whole() && f.Len() == 0
+	}
+	for _, n := range []int{last + 1, last + 10, last + 40} {
+		require.True(t, empty("video", n), n)
+		require.True(t, empty("audio", n), n)
+	}
+	for _, name := range []string{"video2-9.m4s", "video-099.m4s", "video-9.mp4", "video-x.m4s", "video.m4s", "video--9.m4s", fmt.Sprintf("video-%d.m4s", last+100)} {
+		require.Nil(t, m.c.find(name, m.now), name)
+	}
+	following := m.c.following(m.now)
+	m.publish()
+	first := m.c.following(m.now.Add(time.Second))
+	for p, err := range stream.Packets(clip.Loop(4)) {
+		require.NoError(t, err)
+		if p.DTS < clip.Duration() {
+			continue
+		}
+		m.write(p, gap)
+		if x := m.parsed(); p.DTS < clip.Duration()+3*time.Second && len(x.Periods) == 2 {
+			require.Equal(t, last, x.Periods[0].Sets[0].Reps[0].Template.Attrs.number(t, "endNumber"))
+			at := x.Periods[1].Sets[0].Reps[0].Template.Attrs.number(t, "startNumber")
+			require.GreaterOrEqual(t, at, following)
+			require.InDelta(t, first, at, 1)
+			require.True(t, empty("video", at-1), "for who has not heard of it yet")
+			require.False(t, empty("video", at))
+			require.LessOrEqual(t, x.Attrs.seconds(t, "timeShiftBufferDepth"), m.now.Sub(epoch)-clip.Duration()-gap+time.Second)
+		}
+	}
+	require.Len(t, m.parsed().Periods, 1)
+	require.Equal(t, 5*time.Second, m.parsed().Attrs.seconds(t, "timeShiftBufferDepth"))
+	require.Empty(t, m.c.blanks)
 }
 
 // TestResize: other bytes of an initialization segment have another name, in a period that follows on.

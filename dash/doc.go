@@ -24,9 +24,12 @@
 // SegmentTemplate@duration with availabilityTimeOffset, so that players need no new manifest for each
 // segment. Key frames do not come exactly each @duration; when the difference has grown to a quarter
 // of a segment, a period that continues the one before begins with the average of that one. Streams
-// whose segments are of no regular length get a timeline, and the latency of one. Where a publication
-// ends, players that have not heard of it yet get empty segments; shaka-player goes on with the next
-// publication, dash.js 5.2 in this form does not.
+// whose segments are of no regular length get a timeline, and the latency of one.
+//
+// When nobody publishes any more the period stays open, and whoever asks for the segments that would be
+// due by now gets empty ones: dash.js takes the end of the last period for that of all, and would not go
+// on. The next publication's period begins at a number that nobody has asked for; with it the other one
+// ends, and the window has it alone, so that players which wait at the end of the other leave at once.
 //
 // # Differences from SRS
 //
@@ -38,7 +41,8 @@
 // segment ends at the first key frame after Vhost.Fragment, where SRS waits for one more.
 //
 // What stays as with SRS is that lists have numbers ($Number$ with SegmentTimeline), which ffmpeg's demuxer
-// (5.1) cannot follow over an update; it plays the low-latency form.
+// (5.1) cannot follow over an update: it then takes a segment's place in the list for its number, whatever
+// startNumber says. It plays the low-latency form.
 //
 // # Viewers
 //

@@ -96,7 +96,7 @@ func (m *Module) handler(c *channel, name, file string) http.Handler {
 	case name != c.mpd && file == timeName:
 		serve = serveTime
 	case name != c.mpd:
-		f := c.find(file)
+		f := c.find(file, time.Now())
 		if f == nil {
 			return nil
 		}

@@ -174,7 +174,7 @@ func (m *Module) channel(key stream.Key, cfg Vhost) (*channel, error) {
 	if old != nil {
 		old.mu.Lock()
 		same := old.cfg.same(cfg) && !old.over
-		next = old.next
+		next = old.following(time.Now())
 		old.mu.Unlock()
 		if same {
 			return old, nil

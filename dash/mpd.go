@@ -129,7 +129,7 @@ func (c *channel) manifest() []byte {
 	if p := t.current(); v.lowLatency() && (p == nil || p.each > 0) {
 		m.Profiles = profilesLL
 		if !c.full {
-			m.Depth = duration(time.Duration(v.WindowSize) * longest.Round(100*time.Millisecond)) // does not change all the time
+			m.Depth = duration(c.depth(longest))
 		}
 		m.MaxSegment = duration(longest.Round(100*time.Millisecond) + 100*time.Millisecond)
 		m.MinBuffer = duration(v.LowLatency.PartDuration)
@@ -149,6 +149,20 @@ func (c *channel) manifest() []byte {
 	b, _ := xml.MarshalIndent(m, "", "  ")                 // cannot fail: no value is of a kind that does
 	b = bytes.ReplaceAll(b, []byte("></S>"), []byte("/>")) // most of the manifest
 	return append(append([]byte(xml.Header), b...), '\n')
+}
+
+// depth is timeShiftBufferDepth where players count: it does not change all the time. Players that have
+// come to the end of a publication stay there, since nothing could be played where the window goes, and
+// leave it as soon as there is another one.
+func (c *channel) depth(longest time.Duration) time.Duration {
+	d := time.Duration(c.cfg.WindowSize) * longest.Round(100*time.Millisecond)
+	if c.ended {
+		return d + c.keepFor()
+	}
+	if since, ok := c.line.sinceGap(); ok {
+		return min(d, since)
+	}
+	return d
 }
 
 // service tells players which latency to hold.

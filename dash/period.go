@@ -75,6 +75,7 @@ type period struct {
 	last   int           // number of the last one; -1 while more come
 	// each is @duration: segments are asked for by number, without being listed. 0: they are listed.
 	each time.Duration
+	gap  bool // nothing is between the period before and this one
 	reps []*rep
 	end  time.Duration // stream time at the end of the last segment
 }

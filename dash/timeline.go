@@ -1,6 +1,7 @@
 package dash
 
 import (
+	"slices"
 	"time"
 )
 
@@ -101,6 +102,7 @@ func (t *timeline) open(c *cut, now time.Time) *period {
 			if p.start < end+t.slack() && !t.renew || p.start < end {
 				p.start = end
 			}
+			p.gap = p.start > end
 		}
 	}
 	p.start = p.start.Round(time.Millisecond)
@@ -230,11 +232,24 @@ func (t *timeline) take(goes func(*period, *seg) bool) (gone []*seg) {
 
 // passed tells whether a segment has left the window: that many segments, and TimeShift.
 func (t *timeline) passed(p *period, s *seg) bool {
-	if s.number > t.newest()-t.cfg.WindowSize {
+	if t.after(s.number) < t.cfg.WindowSize {
 		return false
 	}
 	last := t.periods[len(t.periods)-1]
 	return last.at(last.end)-p.at(s.start+s.duration) >= t.cfg.TimeShift
+}
+
+// after counts the segments after number n. There are numbers that no segment has.
+func (t *timeline) after(n int) (count int) {
+	for _, p := range t.periods {
+		most := 0
+		for _, r := range p.reps {
+			i, _ := slices.BinarySearchFunc(r.segments, n+1, func(s *seg, n int) int { return s.number - n })
+			most = max(most, len(r.segments)-i)
+		}
+		count += most
+	}
+	return count
 }
 
 // newest is the number of the newest segment.
@@ -264,6 +279,17 @@ func (t *timeline) depth() (d time.Duration) {
 		}
 	}
 	return last.at(last.end) - first
+}
+
+// sinceGap is how much there is behind the last gap in the window; false for none.
+func (t *timeline) sinceGap() (time.Duration, bool) {
+	last := t.periods[len(t.periods)-1]
+	for _, p := range slices.Backward(t.periods) {
+		if p.gap {
+			return last.at(last.end) - p.start, true
+		}
+	}
+	return 0, false
 }
 
 // longest is the longest segment in the window.
