@@ -28,7 +28,7 @@ var (
 	testOnly = []string{"github.com/stretchr/testify/..."}
 
 	// Formats and codecs can be used alone: they know packets, but no server.
-	formats      = []string{"protocol/amf/...", "protocol/cmaf/...", "protocol/codec/...", "protocol/mpegps/...", "protocol/mpegts/..."}
+	formats      = []string{"protocol/amf/...", "protocol/cmaf/...", "protocol/codec", "protocol/mpegps/...", "protocol/mpegts/..."}
 	mediacommon  = "github.com/bluenviron/mediacommon/v2/..."
 	formatMay    = []string{"stream", mediacommon}
 	protocolMay  = slices.Concat([]string{"stream", "protocol"}, formats)
@@ -47,6 +47,12 @@ var rules = []rule{
 
 	{in: "protocol/amf/...", may: formatMay},
 	{in: "protocol/cmaf/...", may: append([]string{"protocol/codec/..."}, formatMay...)},
+	// What converts sound is for programs to choose from; go-aac is under the LGPL.
+	{in: "protocol/codec/transcode", may: append([]string{"protocol/codec"}, formatMay...)},
+	{in: "protocol/codec/transcode/opus", may: []string{"stream", "protocol/codec", "protocol/codec/transcode", "github.com/thesyncim/gopus"}},
+	{in: "protocol/codec/transcode/aac", may: []string{"stream", "protocol/codec", "protocol/codec/transcode", "github.com/tphakala/go-aac/..."}},
+	{in: "protocol/codec/transcode/mp3", may: []string{"stream", "protocol/codec", "protocol/codec/transcode", "github.com/hajimehoshi/go-mp3"}},
+	{in: "protocol/codec/transcode/ffmpeg", may: []string{"stream", "protocol/codec", "protocol/codec/transcode"}},
 	{in: "protocol/codec/...", may: append([]string{"protocol/codec/..."}, formatMay...)},
 	{in: "protocol/mpegps/...", may: formatMay},
 	{in: "protocol/mpegts/...", may: append([]string{"protocol/codec/..."}, formatMay...)},
@@ -152,6 +158,11 @@ func TestRules(t *testing.T) {
 		{"protocol", module + "/rtmp", false, false},
 		{"protocol/codec", "github.com/bluenviron/mediacommon/v2/pkg/codecs/h264", false, true},
 		{"protocol/codec", module + "/protocol", false, false},
+		{"protocol/codec/transcode", "github.com/tphakala/go-aac", false, false},
+		{"protocol/codec/transcode/aac", "github.com/tphakala/go-aac/pcm", false, true},
+		{"protocol/codec/transcode/opus", "github.com/tphakala/go-aac", false, false},
+		{"rtc", module + "/protocol/codec/transcode/aac", false, false},
+		{"cmd/srsd/internal/apply", module + "/protocol/codec/transcode/aac", false, true},
 		{"protocol/relay/redis", module + "/rtmp", false, false},
 		{"rtmp", module + "/flv", false, true},
 		{"flv", module + "/rtmp", false, false},
