@@ -52,6 +52,9 @@ func (d *departures) get(seq uint16) (size int, at int64, ok bool) {
 	return int(v >> 36 & 4095), int64(v & (1<<36 - 1)), v != 0 && uint16(v>>48) == seq
 }
 
+// judged tells whether the viewer has told how its path does.
+func (e *estimator) judged() bool { return e.sent.Load() != nil && e.rate.Load() > 0 }
+
 // arrivals takes transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 3.1) from
 // the base sequence number on.
 func (e *estimator) arrivals(b []byte, now time.Time) {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"math"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -32,7 +31,7 @@ type ViewerConfig struct {
 	// Session counts the bytes of RTP that are sent, before encryption; *stream.Session is one. Nil: nobody.
 	Session interface{ AddSent(n int) }
 	// KeyFrame asks the publisher for a key frame; nil: it cannot be asked. It is called once a second at
-	// most for all viewers of a form, by any goroutine, and must not block.
+	// most for all viewers of the stream, by any goroutine, and must not block.
 	KeyFrame func()
 	// Packets says how packets are made; its codecs are those of Audio and Video.
 	Packets Config
@@ -83,78 +82,6 @@ type Viewer struct {
 	sentCount int
 }
 
-// flow is one SSRC and what it is fed from.
-type flow struct {
-	cursor *stream.Cursor[Frame]
-	media  *desc.Media
-	clock  int
-	head   *header
-	rtx    *header // of retransmissions; nil: packets are repeated as they were
-	rtxSeq uint16
-	judged bool // the path is, by the packets
-	numbers
-	packets, bytes uint32
-}
-
-// numbers gives packets their sequence numbers, without gaps whatever is left out.
-type numbers struct {
-	next uint64 // number of the next packet; the low 16 bits are sent
-	runs [8]run // the latest, in a circle
-	last int    // the newest of runs
-	time uint32 // timestamp of the newest packet, as its run has it
-}
-
-// run is a range of packets that have the numbers of the track's, moved by the same offset, and its
-// timestamps, moved by shift.
-type run struct {
-	from, offset uint64
-	shift        uint32
-	track        *track
-}
-
-// take gives the number of a frame's packet i, and by how much its timestamp is moved: another layer's
-// frame of the same moment comes after the one that was sent.
-func (n *numbers) take(f *Frame, i int) (seq uint16, shift uint32) {
-	r := &n.runs[n.last]
-	if at := f.Seq + uint64(i); r.track != f.track || at+r.offset != n.next {
-		old := r.track
-		n.last = (n.last + 1) % len(n.runs)
-		r = &n.runs[n.last]
-		*r = run{from: n.next, offset: n.next - at, track: f.track}
-		if late := int32(n.time - f.Timestamp); old != nil && old != f.track && late >= 0 && late < videoClock {
-			r.shift = uint32(late) + 1
-		}
-	}
-	n.time = f.Timestamp + r.shift
-	n.next++
-	return uint16(n.next - 1), r.shift
-}
-
-// find gives the frame that a number was sent with, which of its packets, and by how much its timestamp
-// was moved; nil if that is not known.
-func (n *numbers) find(seq uint16) (f *Frame, i int, shift uint32) {
-	at := n.next - uint64(uint16(n.next)-seq)
-	if at == n.next {
-		return nil, 0, 0
-	}
-	for k := range n.runs {
-		r := &n.runs[(n.last-k+len(n.runs))%len(n.runs)]
-		if r.track == nil {
-			break
-		}
-		if at >= r.from {
-			if f = r.track.recent.find(at - r.offset); f == nil {
-				break
-			}
-			return f, int(at - r.offset - f.Seq), r.shift
-		}
-	}
-	return nil, 0, 0
-}
-
-// track gives that of the newest packet, nil before the first.
-func (n *numbers) track() *track { return n.runs[n.last].track }
-
 // View begins to send a stream. The peer must be connected.
 func (s *Sender) View(cfg ViewerConfig) (*Viewer, error) {
 	v := &Viewer{cfg: cfg, sender: s, index: -1, key: true}
@@ -178,21 +105,6 @@ func (s *Sender) View(cfg ViewerConfig) (*Viewer, error) {
 	}
 	s.join(fanKey{cfg.Stream, form}, v)
 	return v, nil
-}
-
-func newFlow(m *desc.Media, delay *PlayoutDelay) *flow {
-	c := &m.Codecs[0]
-	f := &flow{media: m, clock: c.ClockRate}
-	timestamps := rand.Uint32()
-	f.head = newHeader(c.PT, m.SSRC, timestamps, m, delay)
-	if c.RTX != 0 && m.RTXSSRC != 0 {
-		f.rtx = newHeader(c.RTX, m.RTXSSRC, timestamps, m, nil)
-		f.rtxSeq = uint16(rand.Uint32())
-	}
-	// The first number is in the lower half, as RFC 3711 3.3.1 wants it: a lost first packet does not
-	// have the receiver count a wrap that did not happen.
-	f.next = uint64(1<<16 + rand.Uint32N(1<<15))
-	return f
 }
 
 // Close ends sending. It does not wait: a packet that is under way may be sent yet.
@@ -367,16 +279,21 @@ func (v *Viewer) refill(f *Frame, now time.Time) {
 		return
 	}
 	v.burstAt = now
-	least, times := v.sender.cfg.Burst, int64(4)
-	if now.Before(v.soundAt) || f.track.origin.newest.Load()-int64(f.DTS) > int64(3*recent) {
-		least, times = v.sender.cfg.CatchUp, 8
+	perSec, cfg := f.track.rate.perSec.Load(), &v.sender.cfg
+	n := max(cfg.Burst, perBurst(4*perSec))
+	switch {
+	case cfg.Burst < 0:
+		n = math.MaxInt
+	case v.path.judged():
+		n = max(2, perBurst(4*perSec), perBurst(v.path.rate.Load()*5/2/(8*defaultMTU)))
+	case now.Before(v.soundAt) || f.track.origin.newest.Load()-int64(f.DTS) > int64(3*recent):
+		n = max(cfg.CatchUp, perBurst(8*perSec))
 	}
-	if least < 0 {
-		least = 1 << 30
-	}
-	perBurst := times * f.track.rate.perSec.Load() * int64(pace) / int64(time.Second)
-	v.burst = max(least, int(perBurst))
+	v.burst = n
 }
+
+// perBurst gives how many of the packets of a second a burst has.
+func perBurst(perSec int64) int { return int(perSec * int64(pace) / int64(time.Second)) }
 
 // send sends a frame's packet i.
 func (v *Viewer) send(w *flow, f *Frame, i int, o *output) {
