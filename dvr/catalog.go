@@ -8,6 +8,21 @@ import (
 	"github.com/srsgo/srs/stream"
 )
 
+// file gives the MP4 of a stream that has a name. The error is errRange if there is none.
+func (m *Module) file(k stream.Key, name string) (Recording, error) {
+	v := m.cfg.Load().vhost(k.Vhost)
+	dir, _ := storage.Split(v.Path)
+	x, err := m.indexOf(dir)
+	if err != nil {
+		return Recording{}, err
+	}
+	e := x.get(name)
+	if e == nil || e.key() != k || format(name) != ".mp4" {
+		return Recording{}, errRange
+	}
+	return e.recording(x.disk), nil
+}
+
 // Files lists the complete recordings of a stream with anything in [from, to), the oldest first. A time
 // that is zero is no bound. Files that an earlier process made are among them; those whose directory's
 // index was lost, if their names tell when they were made.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"time"
 
@@ -186,25 +187,45 @@ func scanFLV(f io.ReaderAt, size int64) (totals flvTotals, whole int64, err erro
 	if string(head[:4]) != "FLV\x01" || binary.BigEndian.Uint32(head[5:]) != 9 {
 		return totals, 0, errors.New("dvr: flv: the header is not one of this format")
 	}
-	at := int64(flvStart)
-	for {
-		var h [flvTagHeader + 2]byte
-		if n, _ := f.ReadAt(h[:], at); n < flvTagHeader {
-			break
+	whole = int64(flvStart)
+	for t := range flvTags(f) {
+		if t.head[0] == flv.TagAudio || t.head[0] == flv.TagVideo {
+			totals.take(t.head, t.time, t.pos)
 		}
-		n := int64(tagSize(h[:]))
-		var tail [4]byte
-		if m, _ := f.ReadAt(tail[:], at+flvTagHeader+n); m < 4 || int64(binary.BigEndian.Uint32(tail[:])) != flvTagHeader+n {
-			break
-		}
-		if h[0] == flv.TagAudio || h[0] == flv.TagVideo {
-			ms := uint32(h[7])<<24 | uint32(h[4])<<16 | uint32(h[5])<<8 | uint32(h[6])
-			totals.take(h[:min(len(h), flvTagHeader+int(n))], stream.FromTicks(int64(ms), 1000), at)
-		}
-		at += flvTagHeader + n + 4
+		whole = t.pos + t.size
 	}
 	if !totals.any {
 		return totals, 0, errNothing
 	}
-	return totals, at, nil
+	return totals, whole, nil
+}
+
+// flvTag is where a tag of a file is.
+type flvTag struct {
+	head      []byte // its header and up to two bytes of the body; until the next tag
+	time      time.Duration
+	pos, size int64 // with the size behind it
+}
+
+// flvTags gives the whole tags of a file, in order.
+func flvTags(f io.ReaderAt) iter.Seq[flvTag] {
+	return func(yield func(flvTag) bool) {
+		var h [flvTagHeader + 2]byte
+		for at := int64(flvStart); ; {
+			if n, _ := f.ReadAt(h[:], at); n < flvTagHeader {
+				return
+			}
+			n := int64(tagSize(h[:]))
+			var tail [4]byte
+			if m, _ := f.ReadAt(tail[:], at+flvTagHeader+n); m < 4 || int64(binary.BigEndian.Uint32(tail[:])) != flvTagHeader+n {
+				return
+			}
+			ms := uint32(h[7])<<24 | uint32(h[4])<<16 | uint32(h[5])<<8 | uint32(h[6])
+			t := flvTag{h[:min(len(h), flvTagHeader+int(n))], stream.FromTicks(int64(ms), 1000), at, flvTagHeader + n + 4}
+			if !yield(t) {
+				return
+			}
+			at += t.size
+		}
+	}
 }

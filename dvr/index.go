@@ -167,10 +167,11 @@ func (x *index) list(of func(*entry) bool) []*entry {
 	return out
 }
 
-func (x *index) has(name string) bool {
+// get gives the entry of a name; nil if there is none. It must not be changed.
+func (x *index) get(name string) *entry {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.files[name] != nil
+	return x.files[name]
 }
 
 // exists tells whether a file is still there. Else the index forgets it.

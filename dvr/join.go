@@ -2,45 +2,28 @@ package dvr
 
 import (
 	"bytes"
-	"context"
-	"fmt"
-	"io"
+	"errors"
+	"math"
 	"slices"
 	"time"
-
-	"github.com/srsgo/srs/protocol/storage"
 )
 
 // seam is the gap up to which a file continues the one before: their starts are those of the clock, to
 // the moment at which packets came.
 const seam = time.Second
 
+// errLong: what was asked for is too long.
+var errLong = errors.New("dvr: more than can be played at once")
+
 // joined is a movie made of several, with the times of the first one.
 type joined struct {
 	from, to time.Time
 	movie    *movie
-	open     []storage.File
 	shown    time.Time // when the file before ends
 }
 
-// add takes what is wanted of a file. more is false if nothing that follows can be added.
-func (j *joined) add(ctx context.Context, r *Recording) (more bool, err error) {
-	if format(r.Name) != ".mp4" {
-		return false, nil
-	}
-	f, err := r.Dir.Open(ctx, r.Name)
-	if err != nil {
-		return false, err
-	}
-	j.open = append(j.open, f)
-	in, ok := f.(io.ReaderAt)
-	if !ok {
-		return false, fmt.Errorf("dvr: %s cannot be read at places", r.File)
-	}
-	m, err := openMovie(in, f.Info().Size)
-	if err != nil {
-		return false, err
-	}
+// add takes what is wanted of the movie of a recording. more is false if nothing that follows can be added.
+func (j *joined) add(r *Recording, m *movie) (more bool, err error) {
 	begin, end, ok := m.span()
 	if !ok {
 		return true, nil
@@ -54,37 +37,66 @@ func (j *joined) add(ctx context.Context, r *Recording) (more bool, err error) {
 	}
 	shift := time.Duration(0)
 	if j.movie == nil {
-		j.movie = &movie{header: m.header}
-		for _, t := range m.tracks {
-			j.movie.tracks = append(j.movie.tracks, &movieTrack{id: t.id, scale: t.scale, video: t.video})
-		}
+		j.movie = m.empty()
 	} else {
 		if !j.movie.continues(m) {
 			return false, nil
 		}
-		shift = j.movie.tracks[m.lead()].after() - m.tracks[m.lead()].time(m.tracks[m.lead()].first)
+		shift = m.following(j.movie.ends(0))
 		if gap := r.Start.Sub(j.shown); gap > seam {
 			shift += gap
 		}
 	}
-	j.movie.appendRange(m, from, to, shift)
+	began := make([]bool, len(m.tracks))
+	j.movie.appendRange(m, shift, func(i int, pts, dts time.Duration) bool {
+		// A picture that follows the first key frame needs it, also if it is seen before.
+		began[i] = began[i] || pts >= from
+		return began[i] && dts < to
+	})
+	if j.movie.samples() > maxSamples {
+		return false, errLong
+	}
 	j.shown = r.Start.Add(r.Duration)
 	return true, nil
 }
 
-// lead gives the track whose times go on without a seam: the first video, else the first.
+// lead gives the track whose samples say where to cut: the first video, else the first of all, that has any.
 func (m *movie) lead() int {
-	return max(0, slices.IndexFunc(m.tracks, func(t *movieTrack) bool { return t.video && len(t.sizes) > 0 }))
+	i := slices.IndexFunc(m.tracks, func(t *movieTrack) bool { return t.video && len(t.sizes) > 0 })
+	if i < 0 {
+		i = slices.IndexFunc(m.tracks, func(t *movieTrack) bool { return len(t.sizes) > 0 })
+	}
+	return max(0, i)
+}
+
+// ends gives where the tracks end, later by shift; those without samples end before all times.
+func (m *movie) ends(shift time.Duration) []time.Duration {
+	list := make([]time.Duration, len(m.tracks))
+	for i, t := range m.tracks {
+		if list[i] = math.MinInt64; len(t.sizes) > 0 {
+			list[i] = t.after() + shift
+		}
+	}
+	return list
+}
+
+// following gives how much later the movie is behind one whose tracks end at times: no track overlaps, and
+// they stay together.
+func (m *movie) following(ends []time.Duration) time.Duration {
+	shift := time.Duration(math.MinInt64)
+	for i, t := range m.tracks {
+		if len(t.sizes) > 0 && ends[i] > math.MinInt64 {
+			shift = max(shift, ends[i]-t.time(t.first))
+		}
+	}
+	if shift == math.MinInt64 { // they have no track in common
+		shift = slices.Max(ends)
+	}
+	return shift
 }
 
 // after gives when the sample behind the last one is decoded.
 func (t *movieTrack) after() time.Duration { return t.time(t.last + int64(t.tail)) }
-
-func (j *joined) close() {
-	for _, f := range j.open {
-		_ = f.Close()
-	}
-}
 
 // continues tells whether o's tracks are described as those of m.
 func (m *movie) continues(o *movie) bool {

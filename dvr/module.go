@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/srsgo/srs/protocol"
+	"github.com/srsgo/srs/protocol/audience"
 	"github.com/srsgo/srs/protocol/storage"
 	"github.com/srsgo/srs/stream"
 )
@@ -37,6 +38,8 @@ type Module struct {
 	indexes map[*storage.Disk]*index
 	wake    chan struct{}   // there is a new file; holds one
 	told    map[string]bool // files whose trouble was told, for keep alone
+	movies  movies          // that are played
+	viewers *audience.Table // of HLS
 }
 
 type fileID struct {
@@ -62,6 +65,7 @@ func (m *Module) Info() protocol.Info { return protocol.Info{Name: m.cfg.Load().
 func (m *Module) Start(_ context.Context, h *protocol.Host) error {
 	m.host = h
 	m.unwatch = h.Hub.Observe(m.watch)
+	m.viewers = audience.New(h.Hub)
 	m.work.Add(1)
 	h.Go(func(context.Context) error { return m.keep(m.ctx) })
 	if name := m.cfg.Load().HTTP; name != "" {
@@ -74,6 +78,7 @@ func (m *Module) Start(_ context.Context, h *protocol.Host) error {
 // as it is, in fragments.
 func (m *Module) Shutdown(ctx context.Context) error {
 	m.unwatch()
+	m.viewers.Close()
 	m.mu.Lock()
 	m.closing = true
 	for _, t := range m.taps { // nobody comes for what is not taken

@@ -14,7 +14,7 @@ const movieScale = 1000
 
 // plain gives the movie as a file with its index in front: its bytes, how many those are, and how long
 // it is. start is when it was recorded.
-func (m *movie) plain(start time.Time) (file io.Reader, size int64, duration time.Duration, err error) {
+func (m *movie) plain(start time.Time) (file *io.SectionReader, size int64, duration time.Duration, err error) {
 	from, to, ok := m.span()
 	if !ok {
 		return nil, 0, 0, errNothing
@@ -34,7 +34,8 @@ func (m *movie) plain(start time.Time) (file io.Reader, size int64, duration tim
 	base := int64(len(ftyp) + len(moov) + len(mdat))
 	moov = m.moov(start, from, to, base, long)
 	head := bytes.Join([][]byte{ftyp, moov, mdat}, nil)
-	return io.MultiReader(bytes.NewReader(head), m.media()), base + m.size, to - from, nil
+	file = newRuns(append([]run{{bytes.NewReader(head), 0, base}}, m.runs...)).reader()
+	return file, base + m.size, to - from, nil
 }
 
 // moov makes the header (ISO 14496-12 8.2.1), for media that begin at base.
@@ -75,11 +76,18 @@ func (t *movieTrack) trak(b, body []byte, begins time.Duration, base int64, long
 	binary.BigEndian.PutUint32(tkhd[20:], movieTicks(delay)+movieTicks(t.time(t.end-t.begin)))
 	b = whole(b, "tkhd", tkhd)
 	b = t.edits(b, delay) // also where there is nothing to edit: some readers want one
-	mdia := child(body, "mdia")
+	stsd := descend(body, "mdia", "minf", "stbl", "stsd")
+	b = t.media(b, child(body, "mdia"), t.duration(), func(b []byte) []byte { return t.table(b, stsd, base, long) })
+	return end(b, trak)
+}
+
+// media appends the track's media box (8.4.1): what mdia says of it, with a sample table.
+func (t *movieTrack) media(b, mdia []byte, duration int64, table func([]byte) []byte) []byte {
 	b, media := begin(b, "mdia")
 	b, at := full(b, "mdhd", 1, 0) // with 64 bits: 32 are 13 hours of video
-	b = u64(u32(u64(b, 0, 0), t.scale), uint64(t.duration()))
-	b = end(append(b, child(mdia, "mdhd")[20:24]...), at)
+	b = u64(u32(u64(b, 0, 0), t.scale), uint64(duration))
+	mdhd := child(mdia, "mdhd")
+	b = end(append(b, mdhd[20+12*int(mdhd[0]):][:4]...), at) // the language
 	b = whole(b, "hdlr", child(mdia, "hdlr"))
 	b, minf := begin(b, "minf")
 	for _, name := range []string{"vmhd", "smhd", "dinf"} {
@@ -87,8 +95,7 @@ func (t *movieTrack) trak(b, body []byte, begins time.Duration, base int64, long
 			b = whole(b, name, x)
 		}
 	}
-	b = t.table(b, descend(mdia, "minf", "stbl", "stsd"), base, long)
-	return end(end(end(b, minf), media), trak)
+	return end(end(table(b), minf), media)
 }
 
 // edits appends an edit list (8.6.6): the track waits for its beginning, and begins with its first

@@ -20,12 +20,6 @@ type movie struct {
 	whole  int64 // where the last whole fragment ends
 }
 
-// run is a piece of a file.
-type run struct {
-	in    io.ReaderAt
-	at, n int64
-}
-
 // movieTrack is the index of a track. Times are in its own timescale.
 type movieTrack struct {
 	id, scale uint32
@@ -102,7 +96,7 @@ func (m *movie) parseTracks() error {
 			return nil
 		}
 		tkhd, mdhd, hdlr := child(trak, "tkhd"), descend(trak, "mdia", "mdhd"), descend(trak, "mdia", "hdlr")
-		if len(tkhd) < 84 || tkhd[0] != 0 || len(mdhd) < 24 || mdhd[0] > 1 || len(hdlr) < 12 || descend(trak, "mdia", "minf", "stbl", "stsd") == nil {
+		if len(tkhd) < 84 || tkhd[0] != 0 || len(mdhd) < 24 || mdhd[0] > 1 || len(mdhd) < 24+12*int(mdhd[0]) || len(hdlr) < 12 || descend(trak, "mdia", "minf", "stbl", "stsd") == nil {
 			return errors.New("dvr: mp4: a track is not described")
 		}
 		t := &movieTrack{id: binary.BigEndian.Uint32(tkhd[12:]), scale: binary.BigEndian.Uint32(mdhd[12+8*int(mdhd[0]):]), video: string(hdlr[8:12]) == "vide"}
@@ -270,31 +264,4 @@ func (m *movie) span() (begin, end time.Duration, ok bool) {
 		}
 	}
 	return begin, end, ok
-}
-
-// media reads the samples of all tracks, in the order of the index.
-func (m *movie) media() io.Reader {
-	return &mediaReader{runs: m.runs}
-}
-
-type mediaReader struct {
-	runs []run
-	done int64 // of the first run
-}
-
-// Read reads on.
-func (m *mediaReader) Read(b []byte) (int, error) {
-	for len(m.runs) > 0 && m.done == m.runs[0].n {
-		m.runs, m.done = m.runs[1:], 0
-	}
-	if len(m.runs) == 0 {
-		return 0, io.EOF
-	}
-	x := m.runs[0]
-	n, err := x.in.ReadAt(b[:min(int64(len(b)), x.n-m.done)], x.at+m.done)
-	m.done += int64(n)
-	if n > 0 {
-		err = nil
-	}
-	return n, unexpected(err)
 }

@@ -1,6 +1,7 @@
 package dvr
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -236,10 +237,9 @@ func (m *movie) keyBefore(at time.Duration) time.Duration {
 	return found
 }
 
-// appendRange adds the samples of o from the first one that is presented at from or later to the last one
-// that is decoded before to, later by shift. Their
-// tracks must be equal.
-func (m *movie) appendRange(o *movie, from, to, shift time.Duration) {
+// appendRange adds the samples of o that want takes by their presentation and decoding, later by shift.
+// Their tracks must be equal.
+func (m *movie) appendRange(o *movie, shift time.Duration, want func(track int, pts, dts time.Duration) bool) {
 	type part struct {
 		track int
 		dts   time.Duration
@@ -249,12 +249,9 @@ func (m *movie) appendRange(o *movie, from, to, shift time.Duration) {
 	var parts []part
 	for i, t := range o.tracks {
 		var now *part
-		began := false
 		t.each(func(p *piece) {
-			pts := t.time(p.dts + int64(int32(p.offset)))
-			// A picture that follows the first key frame needs it, also if it is seen before.
 			d := t.time(p.dts)
-			if began = began || pts >= from; !began || d >= to {
+			if !want(i, t.time(p.dts+int64(int32(p.offset))), d) {
 				return
 			}
 			if now == nil || now.in.at+now.in.n != p.at || d-now.dts >= partDuration {
@@ -265,7 +262,8 @@ func (m *movie) appendRange(o *movie, from, to, shift time.Duration) {
 			now.list = append(now.list, *p)
 		})
 	}
-	slices.SortStableFunc(parts, func(a, b part) int { return int(a.dts - b.dts) })
+	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(a.dts, b.dts) })
+	in := newRuns(o.runs)
 	for _, x := range parts {
 		t := m.tracks[x.track]
 		t.chunks = append(t.chunks, chunk{m.size, uint32(len(x.list))})
@@ -276,7 +274,34 @@ func (m *movie) appendRange(o *movie, from, to, shift time.Duration) {
 			}
 			t.sample(p.sample, dts)
 		}
-		x.in.in = o.runs[0].in
+		x.in.in = in
 		m.runs, m.size = append(m.runs, x.in), m.size+x.in.n
 	}
+}
+
+// empty gives a movie with the tracks of m and without samples.
+func (m *movie) empty() *movie {
+	e := &movie{header: m.header}
+	for _, t := range m.tracks {
+		e.tracks = append(e.tracks, &movieTrack{id: t.id, scale: t.scale, video: t.video})
+	}
+	return e
+}
+
+// over gives m with its media in another reader of the same file.
+func (m *movie) over(in io.ReaderAt) *movie {
+	n := *m
+	n.runs = slices.Clone(m.runs)
+	for i := range n.runs {
+		n.runs[i].in = in
+	}
+	return &n
+}
+
+// samples counts those of all tracks.
+func (m *movie) samples() (n int) {
+	for _, t := range m.tracks {
+		n += len(t.sizes)
+	}
+	return n
 }

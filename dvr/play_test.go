@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,59 +36,94 @@ func (r *rig) get(t testing.TB, path string) *httptest.ResponseRecorder {
 	return w
 }
 
-func save(t testing.TB, w *httptest.ResponseRecorder) string {
+func save(t testing.TB, ext string, w *httptest.ResponseRecorder) string {
 	t.Helper()
 	require.Equal(t, http.StatusOK, w.Code, w.Body)
-	file := filepath.Join(t.TempDir(), "got.mp4")
+	file := filepath.Join(t.TempDir(), "got"+ext)
 	require.NoError(t, os.WriteFile(file, w.Body.Bytes(), 0o600))
 	return file
 }
 
-// TestPlay: what several files have of a time is one MP4, from a key frame on.
+// TestPlay: what several files have of a time is one, from a key frame on.
 func TestPlay(t *testing.T) {
 	clip := streamtest.H264BFramesAAC()
-	for _, ext := range []string{".mp4"} {
-		t.Run(ext, func(t *testing.T) {
-			r := newRig(t, Vhost{Enabled: true, Plan: Segment, Duration: 2 * time.Second, Path: "[app]/[stream].[timestamp]" + ext})
-			packets := packetsOf(t, clip.Loop(2))
-			r.publish(t, live, packets...)
-			r.stopPublishing(t)
-			files := r.wait(t, 4)
-			x, err := r.module.indexOf(r.dir)
-			require.NoError(t, err)
-			for i := range files[1:] { // they were published faster than they play
-				files[i+1].Start = files[i].Start.Add(files[i].Duration)
-				require.NoError(t, x.put(entryOf(&files[i+1])))
-			}
+	for recorded, played := range map[string][]string{".mp4": {".mp4"}, ".flv": {".flv", ".ts"}, ".ts": {".ts", ".flv"}} {
+		for _, ext := range played {
+			t.Run(recorded+" as "+ext, func(t *testing.T) {
+				t.Parallel()
+				r, packets, files := recordSegments(t, recorded, clip)
+				whole := save(t, ext, r.get(t, "live/av"+ext))
+				decodes(t, whole)
+				// How long the last picture of a file was, that file does not say.
+				streamtest.Equal(t, packets, readAll(t, whole, clip.Tracks()), streamtest.Compare{AnyConfig: true, Tolerance: 250 * time.Millisecond, FreeSync: true})
 
-			whole := save(t, r.get(t, "live/av.mp4"))
-			decodes(t, whole)
-			streamtest.Equal(t, packets, readAll(t, whole, clip.Tracks()), streamtest.Compare{Tolerance: 250 * time.Millisecond, FreeSync: true}) // how long the last picture of a file was, that file does not say
+				second := files[1]
+				from := strconv.FormatInt(second.Start.Add(100*time.Millisecond).UnixMilli(), 10)
+				to := url.QueryEscape(second.Start.Add(second.Duration / 2).Format(time.RFC3339Nano))
+				part := save(t, ext, r.get(t, "live/av"+ext+"?from="+from+"&to="+to))
+				decodes(t, part)
+				n, first, last := packetTimes(t, part, "v")
+				require.InDelta(t, (second.Duration / 2).Seconds(), last-first, 0.3)
+				require.InDelta(t, float64(n), 25*(last-first), 4)
 
-			second := files[1]
-			from := strconv.FormatInt(second.Start.Add(100*time.Millisecond).UnixMilli(), 10)
-			to := url.QueryEscape(second.Start.Add(second.Duration / 2).Format(time.RFC3339Nano))
-			part := save(t, r.get(t, "live/av.mp4?from="+from+"&to="+to))
-			d, err := strconv.ParseFloat(strings.TrimSpace(output(t, "ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", part)), 64)
-			require.NoError(t, err)
-			require.InDelta(t, (second.Duration / 2).Seconds(), d, 0.3)
-
-			var list struct {
-				Recordings []struct {
-					Name  string
-					Start int64 `json:"start_ms"`
+				require.Equal(t, http.StatusNotFound, r.get(t, "live/av"+ext+"?to=1000").Code)
+				require.Equal(t, http.StatusNotFound, r.get(t, "live/other"+ext).Code)
+				require.Equal(t, http.StatusBadRequest, r.get(t, "live/av"+ext+"?from=x").Code)
+				other := ".m3u8"
+				if recorded == ".mp4" {
+					other = ".flv"
 				}
-			}
-			require.NoError(t, json.Unmarshal(r.get(t, "live/av.json?from="+from+"&to="+to).Body.Bytes(), &list))
-			require.Len(t, list.Recordings, 1)
-			require.Equal(t, second.Name, list.Recordings[0].Name)
-			require.Equal(t, second.Start.UnixMilli(), list.Recordings[0].Start)
+				w := r.get(t, "live/av"+other)
+				require.Equal(t, http.StatusNotFound, w.Code)
+				require.Contains(t, w.Body.String(), "another format")
+			})
+		}
+	}
+}
 
-			require.Equal(t, http.StatusNotFound, r.get(t, "live/av.mp4?to=1000").Code)
-			require.Equal(t, http.StatusNotFound, r.get(t, "live/other.mp4").Code)
-			require.Equal(t, http.StatusBadRequest, r.get(t, "live/av.mp4?from=x").Code)
+// TestPlayLong: in the midst of a long file, playing begins at the key frame before, after a change of
+// tracks with those of then.
+func TestPlayLong(t *testing.T) {
+	clip := streamtest.H264AAC()
+	for _, ext := range []string{".flv", ".ts"} {
+		t.Run(ext, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, Vhost{Enabled: true, Path: "[stream]" + ext})
+			var packets []*stream.Packet
+			for p, err := range stream.Packets(clip.Loop(7)) { // less than what a slow reader may be behind
+				require.NoError(t, err)
+				packets = append(packets, p)
+			}
+			r.publish(t, live, packets...)
+			x := r.wait(t, 1)[0]
+			at := x.Start.Add(24500 * time.Millisecond).Format(time.RFC3339Nano)
+			got := readAll(t, save(t, ext, r.get(t, "live/av"+ext+"?duration=2&start="+url.QueryEscape(at))), clip.Tracks())
+			want := slices.DeleteFunc(packets, func(p *stream.Packet) bool { return p.DTS < 24*time.Second })
+			first := slices.IndexFunc(want, (*stream.Packet).Key)
+			require.GreaterOrEqual(t, first, 0)
+			streamtest.Equal(t, want[first:], got, streamtest.Compare{AnyConfig: true, AnyStart: true, AnyEnd: true, FreeSync: true, Tolerance: 2 * time.Millisecond})
+			require.True(t, slices.ContainsFunc(got, func(p *stream.Packet) bool { return p.Key() && p.DTS-got[0].DTS < 100*time.Millisecond }))
+			require.InDelta(t, 2.5, (got[len(got)-1].DTS - got[0].DTS).Seconds(), 1.1)
 		})
 	}
+}
+
+// TestPlayList: what there is of a time is listed.
+func TestPlayList(t *testing.T) {
+	r, _, files := recordSegments(t, ".mp4", streamtest.H264AAC())
+	var list struct {
+		Recordings []struct {
+			Name  string
+			Start int64 `json:"start_ms"`
+		}
+	}
+	second := files[1]
+	from := strconv.FormatInt(second.Start.Add(100*time.Millisecond).UnixMilli(), 10)
+	require.NoError(t, json.Unmarshal(r.get(t, "live/av.json?from="+from+"&duration=1").Body.Bytes(), &list))
+	require.Len(t, list.Recordings, 1)
+	require.Equal(t, second.Name, list.Recordings[0].Name)
+	require.Equal(t, second.Start.UnixMilli(), list.Recordings[0].Start)
+	require.JSONEq(t, `{"code":0,"recordings":[]}`, r.get(t, "live/other.json").Body.String())
 }
 
 // stopPublishing waits until all files are complete.

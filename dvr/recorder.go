@@ -97,14 +97,14 @@ func (r *recorder) run(src *source) error {
 	defer r.close()
 	packets, err := r.begin(src)
 	for _, p := range packets {
-		if err := r.write(r.settled(p)); err != nil {
+		if err := r.write(settled(p, r.tracks)); err != nil {
 			return err
 		}
 	}
 	for err == nil {
 		var p *stream.Packet
 		if p, err = src.ReadPacket(); err == nil {
-			err = r.write(r.settled(p))
+			err = r.write(settled(p, r.tracks))
 		}
 	}
 	if errors.Is(err, io.EOF) {
@@ -137,17 +137,17 @@ func (r *recorder) begin(src *source) ([]*stream.Packet, error) {
 }
 
 // settled gives packets from before the tracks were known those that are known now.
-func (r *recorder) settled(p *stream.Packet) *stream.Packet {
+func settled(p *stream.Packet, now *stream.Tracks) *stream.Packet {
 	n := len(p.Tracks.List)
-	if p.Tracks == r.tracks || n >= len(r.tracks.List) {
+	if p.Tracks == now || n >= len(now.List) {
 		return p
 	}
-	first := stream.Tracks{List: r.tracks.List[:n]}
+	first := stream.Tracks{List: now.List[:n]}
 	if first.Diff(p.Tracks)&^stream.ChangeMeta != 0 {
 		return p
 	}
 	q := *p
-	q.Tracks = r.tracks
+	q.Tracks = now
 	return &q
 }
 
@@ -230,7 +230,7 @@ func newWriter(ext string, o *out) writer {
 	case ".mp4":
 		return newMP4(o)
 	case ".ts":
-		return newTS(o)
+		return newTS(o, o.flush)
 	}
 	return newFLV(o)
 }

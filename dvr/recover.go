@@ -98,7 +98,7 @@ func (m *Module) adopt(ctx context.Context, p *place) {
 			return
 		}
 		key, ok := p.key(info.Name)
-		if !ok || p.index.has(info.Name) {
+		if !ok || p.index.get(info.Name) != nil {
 			continue
 		}
 		file := shown(p.index.disk, info.Name)

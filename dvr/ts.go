@@ -11,12 +11,12 @@ import (
 
 // tsFile writes MPEG-TS.
 type tsFile struct {
-	out *out
-	w   *mpegts.Writer
+	flush func() error // of what it writes to
+	w     *mpegts.Writer
 }
 
-func newTS(o *out) *tsFile {
-	return &tsFile{o, mpegts.NewWriter(o, mpegts.Options{})}
+func newTS(w io.Writer, flush func() error) *tsFile {
+	return &tsFile{flush, mpegts.NewWriter(w, mpegts.Options{})}
 }
 
 // WritePacket writes transport packets.
@@ -40,7 +40,7 @@ func (f *tsFile) finish() error {
 	if err := f.w.Flush(); err != nil {
 		return err
 	}
-	return f.out.flush()
+	return f.flush()
 }
 
 const tsPacket = 188
