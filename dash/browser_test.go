@@ -105,7 +105,7 @@ func TestPlayers(t *testing.T) {
 			b.call("Page.navigate", map[string]any{"url": r.url + "/page.html"}, &nav)
 			require.Empty(t, nav.ErrorText)
 			first := b.await(t, "the first picture", func(s screen) bool { return s.Frames > 0 && s.Width == 320 })
-			b.await(t, "ten seconds", func(s screen) bool { return s.Time >= first.Time+10 && s.Frames >= first.Frames+200 })
+			b.await(t, "six seconds", func(s screen) bool { return s.Time >= first.Time+6 && s.Frames >= first.Frames+120 })
 			last := b.await(t, "latency", func(s screen) bool { return s.Latency > 0 && s.Latency < x.latency })
 			t.Logf("%+v", last)
 			for range observe() {

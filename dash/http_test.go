@@ -56,8 +56,8 @@ func TestFFmpeg(t *testing.T) {
 	})
 	for _, clip := range []*streamtest.Clip{streamtest.H264BFramesAAC(), streamtest.HEVCAAC(), streamtest.AACOnly(), streamtest.AV1AAC(), streamtest.VP9Opus()} {
 		t.Run(clip.Name, func(t *testing.T) {
-			r := newRig(t, vhost(dash.Vhost{Fragment: time.Second}))
-			r.live(key, clip)
+			r := newRig(t, vhost(dash.Vhost{Fragment: time.Second, WindowSize: 10_000})) // nothing leaves
+			r.play(key, clip, 20)
 			r.await("/live/av.mpd", func(s string) bool { return strings.Contains(s, `startNumber="0"`) && strings.Count(s, "<S ") >= 4 })
 			for _, id := range []string{"video", "audio"} {
 				res, file := r.get("/live/av/" + id + "-init.mp4")

@@ -66,12 +66,18 @@ func (r *rig) publish(k stream.Key) *stream.Publisher {
 // live publishes a clip at its speed until stop is called.
 func (r *rig) live(k stream.Key, clip *streamtest.Clip) (stop func()) {
 	r.t.Helper()
+	return r.play(k, clip, 1)
+}
+
+// play publishes a clip, so many times as fast as it is, until stop is called.
+func (r *rig) play(k stream.Key, clip *streamtest.Clip, speed float64) (stop func()) {
+	r.t.Helper()
 	p := r.publish(k)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = streamtest.Publish(ctx, p, clip.Loop(0), 1)
+		_ = streamtest.Publish(ctx, p, clip.Loop(0), speed)
 		_ = p.Close(nil)
 	}()
 	ended := false

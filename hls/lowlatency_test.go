@@ -91,11 +91,12 @@ func TestFMP4(t *testing.T) {
 					}
 				}
 			})
-			for _, b := range alone {
-				one := filepath.Join(dir, "alone.mp4")
-				require.NoError(t, os.WriteFile(one, []byte(b), 0o644))
-				require.Empty(t, decode(t, "-i", one))
+			var names []string
+			for i, b := range alone {
+				names = append(names, filepath.Join(dir, fmt.Sprintf("alone-%d.mp4", i)))
+				require.NoError(t, os.WriteFile(names[i], []byte(b), 0o644))
 			}
+			require.Empty(t, decodeEach(t, names...))
 			if clip.Name != "H264Resize" { // ffmpeg passes over a second moov
 				require.Empty(t, decode(t, "-allowed_extensions", "ALL", "-i", filepath.Join(dir, "live/av.m3u8")))
 			}

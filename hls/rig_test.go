@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -164,6 +165,19 @@ func decode(t testing.TB, args ...string) string {
 		return err.Error() + ": " + string(out)
 	}
 	return string(out)
+}
+
+// decodeEach has ffmpeg decode files, each alone, and gives what it complains of.
+func decodeEach(t testing.TB, names ...string) string {
+	t.Helper()
+	var in, out []string
+	for i, name := range names {
+		in = append(in, "-i", name)
+		if i < len(names)-1 { // decode says where the last one goes
+			out = append(out, "-map", strconv.Itoa(i), "-f", "null", "-")
+		}
+	}
+	return decode(t, append(append(in, out...), "-map", strconv.Itoa(len(names)-1))...)
 }
 
 // encoder makes packets as an encoder does, of a clip's payloads: 25 frames a second, a key frame each

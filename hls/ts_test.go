@@ -72,9 +72,7 @@ func TestSegmentsDecode(t *testing.T) {
 			files, err := filepath.Glob(filepath.Join(dir, "*.ts"))
 			require.NoError(t, err)
 			require.NotEmpty(t, files)
-			for _, f := range files {
-				require.Empty(t, decode(t, "-i", f))
-			}
+			require.Empty(t, decodeEach(t, files...))
 			require.Empty(t, decode(t, "-i", filepath.Join(dir, "list.m3u8")))
 		})
 	}
