@@ -79,7 +79,7 @@ func pattern(template string) (names *regexp.Regexp, dated bool) {
 	seen := map[string]bool{}
 	for rest != "" {
 		literal, after, ok := strings.Cut(rest, "[")
-		b.WriteString(regexp.QuoteMeta(literal))
+		b.WriteString(regexp.QuoteMeta(strings.ToValidUTF8(literal, "\uFFFD"))) // which a byte that is no text matches
 		if !ok {
 			break
 		}
