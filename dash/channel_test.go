@@ -184,6 +184,30 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// TestPackaging: what HLS by default, with and without low latency, cuts alike is packaged once for both.
+func TestPackaging(t *testing.T) {
+	const part = 250 * time.Millisecond
+	v := Vhost{}.defaults()
+	require.Equal(t, cmaf.Config{SegmentDuration: 10 * time.Second}, v.cuts())
+	v = Vhost{LowLatency: LowLatency{PartDuration: part}}.defaults()
+	require.Equal(t, cmaf.Config{SegmentDuration: 10 * time.Second, PartDuration: part, ProducerTime: true}, v.cuts())
+}
+
+// TestBeforeZero: pictures that are shown before time zero make no number negative, which the schema forbids.
+func TestBeforeZero(t *testing.T) {
+	for _, low := range []LowLatency{{}, {PartDuration: 200 * time.Millisecond}} {
+		m := newMaker(t, Vhost{Enabled: true, Fragment: time.Second, LowLatency: low})
+		for p, err := range stream.Packets(streamtest.H264AAC().Loop(1)) {
+			require.NoError(t, err)
+			q := *p
+			q.PTS -= 100 * time.Millisecond
+			m.write(&q, 0)
+		}
+		require.NotEmpty(t, m.text())
+		require.NotContains(t, m.text(), `="-`)
+	}
+}
+
 // TestCapture: an encoder that sends at once what it kept while it was connecting does not make players
 // think that all is captured that late.
 func TestCapture(t *testing.T) {

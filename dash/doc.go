@@ -1,6 +1,6 @@
 // Package dash makes MPEG-DASH (ISO/IEC 23009-1) of every stream, and serves it: a dynamic manifest
 // at /app/stream.mpd, and segments of fragmented MP4 beside it in /app/stream/. Segments are the parts
-// of package cmaf: what HLS cuts alike shares them.
+// of package cmaf: HLS with equal lengths, which SRS's defaults are, shares them.
 //
 // # Layout
 //

@@ -253,8 +253,9 @@ func (c *channel) numbered(a *xmlAdaptation, p *period, r *rep) {
 	x.Ahead = strconv.FormatFloat(max(0, p.each-c.cfg.LowLatency.PartDuration).Round(time.Millisecond).Seconds(), 'f', -1, 64)
 	x.Complete = "false"
 	if !r.ntp.IsZero() {
+		at := max(0, r.ntpOf) // presentationTime has no sign
 		a.Producer = &xmlProducer{
-			Inband: true, Type: "encoder", WallClock: r.ntp.UTC().Format(timeForm), Presentation: stream.Ticks(r.ntpOf, x.Timescale),
+			Inband: true, Type: "encoder", WallClock: r.ntp.Add(at - r.ntpOf).UTC().Format(timeForm), Presentation: stream.Ticks(at, x.Timescale),
 			UTC: xmlProperty{xsdate, timeName},
 		}
 	}

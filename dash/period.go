@@ -97,7 +97,7 @@ func (r *rep) info() *stream.Track { return &r.init.Tracks[0] }
 
 // newPeriod makes a period of the tracks in c.
 func newPeriod(id int, c *cut) *period {
-	p := &period{id: id, first: c.number, last: -1, offset: c.lead().start}
+	p := &period{id: id, first: c.number, last: -1, offset: max(0, c.lead().start)} // presentationTimeOffset has no sign
 	for _, b := range c.tracks {
 		r := &rep{track: b.track, id: b.id, init: b.init, bandwidth: b.bandwidth(), rate: rateOf(b), sap: true, ntp: b.ntp, ntpOf: b.start}
 		b.init.uses++

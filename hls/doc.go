@@ -11,9 +11,13 @@
 // # Formats
 //
 // TS has all tracks in each segment, and one playlist. FMP4 has a playlist for each track, of
-// fragmented MP4 that is packaged once for HLS and DASH, and at the stream's path the master of them; AV1,
-// VP9 and FLAC need it. With Vhost.PartDuration it is low-latency HLS: parts, preload hints, blocking
-// reload, delta updates and rendition reports.
+// fragmented MP4, and at the stream's path the master of them; AV1, VP9 and FLAC need it. With
+// Vhost.PartDuration it is low-latency HLS: parts, preload hints, blocking reload, delta updates and
+// rendition reports.
+//
+// FMP4 is packaged once for HLS and DASH where Fragment times TDRatio and PartDuration are those of DASH,
+// as SRS's defaults are. Where they differ, or one of them alone has low latency, each has segments of its
+// own, for 1 µs of CPU time a packet and the memory of another window: the boxes in them are not the same.
 //
 // # Playlists
 //

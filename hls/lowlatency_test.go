@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/srsgo/srs/protocol/cmaf"
 	"github.com/srsgo/srs/stream"
 	"github.com/srsgo/srs/stream/streamtest"
 )
@@ -386,4 +387,11 @@ func TestDrain(t *testing.T) {
 		require.Equal(t, http.StatusServiceUnavailable, (<-w).Code)
 		require.Equal(t, began, time.Now())
 	})
+}
+
+// What DASH by default, with and without low latency, cuts alike is packaged once for both.
+func TestPackaging(t *testing.T) {
+	const part = 250 * time.Millisecond
+	require.Equal(t, cmaf.Config{SegmentDuration: 10 * time.Second}, new(Vhost{Format: FMP4}.defaults()).packaging())
+	require.Equal(t, cmaf.Config{SegmentDuration: 10 * time.Second, PartDuration: part, ProducerTime: true}, new(Vhost{PartDuration: part}.defaults()).packaging())
 }
