@@ -3,13 +3,14 @@ package egress
 import (
 	"encoding/binary"
 	"math"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
 // estimator tells how much a viewer's path carries, from what the viewer says of the packets that it
 // got: their arrival (transport-wide feedback), or else the limit that it computes itself (REMB), or else
-// the share that was lost. It belongs to who reads RTCP, but for sent and what is atomic.
+// the share that was lost.
 //
 // As long as nothing waits on the path it carries what is sent at least, so that more may be tried now
 // and then. Packets that wait, or that are lost in numbers, tell that it carries no more than arrives.
@@ -20,7 +21,8 @@ type estimator struct {
 	limited   atomic.Bool  // the viewer itself told rate
 	congested atomic.Int64 // when it last was seen to carry no more, in Unix nanoseconds; 0: never
 
-	base     [2]int64 // least delay of the last two windows, of an unknown offset, in µs
+	mu       sync.Mutex // of what follows
+	base     [2]int64   // least delay of the last two windows, of an unknown offset, in µs
 	baseEnds time.Time
 	delay    float64 // that packets wait, smoothed, in µs
 	trend    float64 // the same, smoothed over longer
@@ -32,6 +34,7 @@ type estimator struct {
 
 const (
 	congestionDelay = 80_000 // µs that packets wait on a path that carries no more
+	maxDelay        = 10_000_000
 	congestionLoss  = 0.1
 	reduceEvery     = 300 * time.Millisecond
 	rateWindow      = 500 * time.Millisecond
@@ -145,6 +148,8 @@ func (e *estimator) take(s delaySum, now time.Time) {
 	if s.got == 0 {
 		return
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if now.After(e.baseEnds) {
 		if e.baseEnds.IsZero() {
 			e.base[1] = s.least
@@ -154,6 +159,9 @@ func (e *estimator) take(s delaySum, now time.Time) {
 	}
 	e.base[1] = min(e.base[1], s.least)
 	waits := float64(s.delay)/float64(s.got) - float64(min(e.base[0], e.base[1]))
+	if waits > maxDelay { // one of the clocks has wrapped, or was set
+		e.base, waits = [2]int64{s.least, s.least}, 0
+	}
 	e.delay += (waits - e.delay) / 2
 	e.trend += (waits - e.trend) / 8
 

@@ -43,10 +43,12 @@ func newHeader(pt uint8, ssrc, timestamps uint32, m *desc.Media, delay *PlayoutD
 	return h
 }
 
-// judge adds what lets the receiver judge the path.
+// judge adds what lets the receiver judge the path: where both were agreed upon, that which it tells most by.
 func (h *header) judge(m *desc.Media) {
-	if h != nil {
-		h.transport = h.extend(m.Ext.TransportCC, 2)
+	if h == nil {
+		return
+	}
+	if h.transport = h.extend(m.Ext.TransportCC, 2); h.transport == 0 {
 		h.absolute = h.extend(m.Ext.AbsSendTime, 3)
 	}
 }

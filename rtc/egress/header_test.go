@@ -41,9 +41,17 @@ func TestHeader(t *testing.T) {
 	require.True(t, x.Marker && x.Padding)
 	require.EqualValues(t, "video", x.GetExtension(1))
 	require.Equal(t, []byte{0x12, 0x34}, x.GetExtension(2))
-	require.Equal(t, []byte{0x02, 0, 0}, x.GetExtension(3), "0.5 s in 6.18 bits")
+	require.Nil(t, x.GetExtension(3))
 	x = parse(h.stamp(1, 0, f, 0))
 	require.False(t, x.Marker || x.Padding)
+
+	m.Ext.TransportCC = 0
+	h = newHeader(96, 1, 0, m, nil)
+	h.judge(m)
+	b = h.stamp(0, 0, f, 1)
+	h.sent(0, time.Unix(0, 0).Add(500*time.Millisecond))
+	x = parse(b)
+	require.Equal(t, []byte{0x02, 0, 0}, x.GetExtension(3), "0.5 s in 6.18 bits")
 
 	none := newHeader(0, 1, 0, &desc.Media{}, nil)
 	none.judge(&desc.Media{})

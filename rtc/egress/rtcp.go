@@ -37,7 +37,7 @@ type ask struct {
 }
 
 // RTCP takes a compound packet of the viewer's, decrypted, that came at a time. It may be called by
-// any goroutine, one at a time, and keeps nothing of b. What is malformed is left out.
+// any goroutine, and keeps nothing of b. What is malformed is left out.
 func (v *Viewer) RTCP(b []byte, at time.Time) {
 	if v.closed.Load() {
 		return
@@ -79,7 +79,7 @@ func (v *Viewer) rtcp(kind uint8, count int, body []byte, at time.Time) {
 	}
 }
 
-// askKeyFrame asks the publisher for a key frame, for all viewers of the form.
+// askKeyFrame asks the publisher for a key frame, for all viewers of the stream.
 func (v *Viewer) askKeyFrame(at time.Time) {
 	if v.video != nil && v.cfg.KeyFrame != nil && v.shard.fan.keys.allow(at, keyFrameEvery) {
 		v.cfg.KeyFrame()

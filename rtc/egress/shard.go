@@ -152,16 +152,17 @@ func (h *shard) fail(err error) {
 	h.fan.sender.mu.Lock()
 	h.unlink()
 	h.fan.sender.mu.Unlock()
-	for _, v := range h.viewers {
-		v.release()
-		v.end(err)
-	}
 	h.mu.Lock()
-	defer h.mu.Unlock()
+	all := h.viewers
 	for _, v := range h.urgent {
 		if v.index < 0 {
-			v.end(err)
+			all = append(all, v)
 		}
+	}
+	h.mu.Unlock()
+	for _, v := range all {
+		v.release()
+		v.end(err)
 	}
 }
 

@@ -3,6 +3,7 @@ package egress
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -405,7 +406,13 @@ func TestViewerEnded(t *testing.T) {
 		r := newRig(t, SenderConfig{})
 		pub := r.publish(t)
 		var ended atomic.Int32
-		v, _ := r.view(t, pub.Stream(), func(c *ViewerConfig) { c.Ended = func(error) { ended.Add(1) } })
+		var v *Viewer
+		v, _ = r.view(t, pub.Stream(), func(c *ViewerConfig) {
+			c.Ended = func(error) {
+				ended.Add(1)
+				v.Close()
+			}
+		})
 		require.NoError(t, r.hub.Close(context.Background()))
 		synctest.Wait()
 		require.EqualValues(t, 1, ended.Load())
@@ -464,6 +471,32 @@ func TestNumbers(t *testing.T) {
 	require.Nil(t, f)
 	f, _, _ = n.find(uint16(1<<16 - 11))
 	require.Nil(t, f)
+}
+
+// TestNumbersLayers: another layer's frame of the same moment comes a tick later, also when it is asked
+// for again; what follows keeps that distance.
+func TestNumbersLayers(t *testing.T) {
+	origin := &origin{}
+	low, high := &track{origin: origin}, &track{origin: origin, layer: 1}
+	add := func(tr *track, seq uint64, timestamp uint32) *Frame {
+		f := &Frame{Seq: seq, Timestamp: timestamp, Payloads: make([][]byte, 1), track: tr}
+		tr.recent.add(f)
+		return f
+	}
+	n := numbers{next: 65535}
+	for i, x := range []struct {
+		f     *Frame
+		shift uint32
+	}{
+		{add(low, 7, math.MaxUint32), 0}, {add(high, 90, math.MaxUint32), 1}, {add(high, 91, 3600), 1}, {add(low, 9, 7200), 0},
+	} {
+		seq, shift := n.take(x.f, 0)
+		require.Equal(t, uint16(65535+i), seq)
+		require.Equal(t, x.shift, shift, "frame %d", i)
+		f, _, again := n.find(seq)
+		require.Same(t, x.f, f)
+		require.Equal(t, shift, again)
+	}
 }
 
 // TestViewerPaces: a big frame leaves in bursts, within a few milliseconds, and sound does not wait for it.
