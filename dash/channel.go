@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -64,14 +63,6 @@ type leaving struct {
 	name  string
 	until int
 	size  int // of a segment
-}
-
-// blank are numbers that players ask for where a period ended before they have heard of that. They get an
-// empty segment, since they take one that is not there for the end of all, and nothing else ever has these
-// numbers.
-type blank struct {
-	p        *period
-	from, to int // the first one, and the one behind the last; 0: as many as become due
 }
 
 func newChannel(m *Module, key stream.Key, cfg Vhost, next int) (*channel, error) {
@@ -260,120 +251,6 @@ func (c *channel) hint() {
 	}
 }
 
-// breakOff ends the period: what comes does not continue it.
-func (c *channel) breakOff(now time.Time) {
-	p := c.line.current()
-	c.line.end(c.next)
-	if p != nil && p.each > 0 {
-		c.vacate(p)
-		c.next = c.due(p, now) + bridge
-		c.blanks[len(c.blanks)-1].to = c.next
-	}
-	c.ended = false
-	c.hint()
-}
-
-// vacate has the numbers that follow be blank, if they are not yet.
-func (c *channel) vacate(p *period) {
-	if n := len(c.blanks); n > 0 && c.blanks[n-1].to == 0 {
-		return
-	}
-	c.blanks = append(c.blanks, blank{p: p, from: c.next})
-	for name, f := range c.hints {
-		f.Close() // who waits has an empty one
-		delete(c.hints, name)
-		delete(c.files, name)
-	}
-}
-
-// due is the number of the next segment, or of the first one that no player of p asks for yet.
-func (c *channel) due(p *period, now time.Time) int {
-	return max(c.next, p.first+int((now.Sub(c.line.begin)-p.start)/p.each)+ahead+1)
-}
-
-// following is the number with which a channel goes on that takes the place of this one.
-func (c *channel) following(now time.Time) int {
-	if p := c.line.current(); c.ended {
-		return c.due(p, now) + bridge
-	}
-	return c.next
-}
-
-// blank tells whether a file is an empty segment.
-func (c *channel) blank(name string, now time.Time) (id string, ok bool) {
-	id, number, _ := strings.Cut(strings.TrimSuffix(name, ".m4s"), "-")
-	n, err := strconv.Atoi(number)
-	if err != nil || fmt.Sprintf("%s-%d.m4s", id, n) != name {
-		return "", false
-	}
-	for _, x := range c.blanks {
-		to := x.to
-		if to == 0 {
-			to = c.due(x.p, now) + bridge
-		}
-		if x.from <= n && n < to && slices.ContainsFunc(x.p.reps, func(r *rep) bool { return r.id == id }) {
-			return id, true
-		}
-	}
-	return "", false
-}
-
-// keep keeps segments that have left the manifest for slow players.
-func (c *channel) keep(gone []*seg) {
-	for _, s := range gone {
-		c.leaving = append(c.leaving, leaving{s.name, c.next + kept, s.size})
-	}
-}
-
-// leave lets go of files that were kept for slow players.
-func (c *channel) leave() {
-	for len(c.blanks) > 0 && c.blanks[0].to > 0 && c.blanks[0].to+bridge+kept <= c.next {
-		c.blanks = c.blanks[1:]
-	}
-	for len(c.leaving) > 0 && c.leaving[0].until <= c.next {
-		c.forget(c.leaving[0].name)
-		c.leaving = c.leaving[1:]
-	}
-}
-
-func (c *channel) forget(name string) {
-	delete(c.files, name)
-	if !c.cfg.NoCleanup {
-		c.remove(c.dir + "/" + name)
-	}
-}
-
-// shed holds what is in memory to Vhost.MaxMemory: what is kept for slow players goes first, then the
-// oldest segments do.
-func (c *channel) shed() {
-	for n := c.memory(); n > c.cfg.MaxMemory; {
-		i := slices.IndexFunc(c.leaving, func(x leaving) bool { return x.size > 0 })
-		if i < 0 {
-			gone := c.line.shorten()
-			if len(gone) == 0 {
-				return
-			}
-			if !c.full {
-				c.full = true
-				c.m.host.Logger.Warn("segments leave early: there is no more memory for the stream", "stream", c.key, "bytes", c.cfg.MaxMemory)
-			}
-			c.keep(gone)
-			continue
-		}
-		n -= c.leaving[i].size
-		c.forget(c.leaving[i].name)
-		c.leaving = slices.Delete(c.leaving, i, i+1)
-	}
-}
-
-// memory gives the bytes that all files hold.
-func (c *channel) memory() (n int) {
-	for _, f := range c.files {
-		n += int(f.Len())
-	}
-	return n
-}
-
 // drained tells that no part waits: segments are complete in all tracks if they are in one, since the
 // packager ends them together.
 func (c *channel) drained(now time.Time) {
@@ -481,23 +358,6 @@ func (c *channel) dispose() {
 	}
 	c.files, c.hints, c.cut = nil, nil, nil
 	c.text.Store(nil)
-}
-
-// find gives a file below the channel's directory, nil for none.
-func (c *channel) find(name string, now time.Time) *segment.File {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if f := c.files[name]; f != nil {
-		return f
-	}
-	id, ok := c.blank(name, now)
-	if !ok {
-		return nil
-	}
-	f := segment.New(typeOf(id))
-	f.CacheControl = c.cacheControl()
-	f.Close()
-	return f
 }
 
 // put stores a file that is whole.
