@@ -111,9 +111,6 @@ func (d *decoder) Decode(b []byte, pts time.Duration) (transcode.PCM, error) {
 
 func (d *decoder) Close() {}
 
-// fastFrom is the bit rate of a channel from which the quick search does as well as the thorough one.
-const fastFrom = 64000
-
 type encoder struct {
 	enc    *goaac.Encoder
 	planes [][]float32
@@ -121,11 +118,9 @@ type encoder struct {
 }
 
 func newEncoder(_ stream.Codec, channels, bitRate int) (transcode.Encoder, error) {
-	c := goaac.EncoderConfig{SampleRate: transcode.Rate, Channels: channels, Bitrate: bitRate, Coder: goaac.CoderTwoLoop}
-	if bitRate >= fastFrom*channels {
-		c.Coder = goaac.CoderFast
-	}
-	enc, err := goaac.NewEncoder(c)
+	enc, err := goaac.NewEncoder(goaac.EncoderConfig{SampleRate: transcode.Rate, Channels: channels, Bitrate: bitRate,
+		// The other searches take two to four times as long, and more over tones.
+		Coder: goaac.CoderFast})
 	if err != nil {
 		return nil, err
 	}
