@@ -14,7 +14,8 @@ type Converter interface {
 	// that it likes best first; false where that cannot be done, or need not be.
 	To(from Track, accept []Codec) (Codec, bool)
 	// New makes a sink that gives dst what it gets, with the sound coded as to. One that has a
-	// method EndPublication() error is told when the publisher has left, and goes on with the next.
+	// method EndPublication() error is told when the publisher has left, and goes on with the next;
+	// one that is an io.Closer is closed when nobody reads any more.
 	New(to Codec, dst Sink) Sink
 }
 
@@ -190,6 +191,9 @@ func (s *Stream) feed(ctx context.Context) (err error) {
 	c := s.set.Convert
 	s.mu.Unlock()
 	sink := c.New(s.conv.to, out)
+	if end, ok := sink.(io.Closer); ok {
+		defer func() { _ = end.Close() }()
+	}
 	ender, _ := sink.(interface{ EndPublication() error })
 	for {
 		p, err := src.ReadPacket()

@@ -17,6 +17,7 @@ import (
 type relabel struct {
 	mu   sync.Mutex
 	made int
+	ends int
 	fail bool
 }
 
@@ -55,6 +56,13 @@ func (s *relabelSink) WritePacket(p *stream.Packet) error {
 	q := *p
 	q.Tracks = s.out
 	return s.dst.WritePacket(&q)
+}
+
+func (s *relabelSink) Close() error {
+	s.r.mu.Lock()
+	defer s.r.mu.Unlock()
+	s.r.ends++
+	return nil
 }
 
 // codecFormat writes the codec of each packet.
@@ -165,7 +173,11 @@ func TestAccept(t *testing.T) {
 		<-done
 	}
 	// What nobody reads is not made.
-	require.Eventually(t, func() bool { return hub.Stream(key) == nil }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		conv.mu.Lock()
+		defer conv.mu.Unlock()
+		return hub.Stream(key) == nil && conv.ends == conv.made
+	}, time.Minute, 10*time.Millisecond)
 }
 
 // TestConvertFails: a converter that breaks ends its viewers alone.
