@@ -1,0 +1,241 @@
+package peer
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/srsgo/srs/rtc/wire"
+)
+
+// MuxConfig configures a Mux. Its zero value works.
+type MuxConfig struct {
+	// Certificate is the server's, see [NewCertificate]; nil: a new one with an ECDSA key.
+	Certificate *tls.Certificate
+	// MaxPeers bounds the peers; 0: 10,000.
+	MaxPeers int
+	// MaxHandshakes bounds the DTLS handshakes that go on at once; 0: 128. Further peers try again, as
+	// their protocol has it.
+	MaxHandshakes int
+	// Logger takes what is refused, counted and at most once in ten seconds; nil discards.
+	Logger *slog.Logger
+}
+
+// Mux has the peers of a server, and tells apart what arrives at its sockets.
+type Mux struct {
+	cfg         MuxConfig
+	fingerprint string
+	handshakes  chan struct{}
+	work        sync.WaitGroup
+	stop        chan struct{}
+
+	mu     sync.RWMutex
+	ufrags map[string]*Peer
+	addrs  map[netip.AddrPort]*Peer // UDP addresses from which a peer has sent valid checks
+	closed bool
+
+	refused refusals
+}
+
+// refusals count what is dropped.
+type refusals struct {
+	unknown, forged, strange, malformed atomic.Uint64
+	told                                uint64 // by the goroutine of the timers
+	at                                  time.Time
+}
+
+// ErrFull: there are as many peers as may be.
+var ErrFull = errors.New("peer: too many peers")
+
+// NewMux makes a Mux, which runs a goroutine until Close.
+func NewMux(cfg MuxConfig) (*Mux, error) {
+	cfg.MaxPeers = cmp.Or(cfg.MaxPeers, 10_000)
+	cfg.MaxHandshakes = cmp.Or(cfg.MaxHandshakes, 128)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Certificate == nil {
+		c, err := NewCertificate(false)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Certificate = c
+	}
+	f, err := fingerprintOf(cfg.Certificate.Certificate[0], "sha-256")
+	if err != nil {
+		return nil, err
+	}
+	m := &Mux{cfg: cfg, fingerprint: "sha-256 " + f, handshakes: make(chan struct{}, cfg.MaxHandshakes), stop: make(chan struct{}),
+		ufrags: map[string]*Peer{}, addrs: map[netip.AddrPort]*Peer{}}
+	m.work.Go(m.time)
+	return m, nil
+}
+
+// Fingerprint gives that of the certificate, as SDP has it: the hash's name, a space and the bytes.
+func (m *Mux) Fingerprint() string { return m.fingerprint }
+
+// Len gives how many peers there are.
+func (m *Mux) Len() int {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return len(m.ufrags)
+}
+
+// Close ends all peers, and waits for what the Mux has started. Serve and HandleTCP end with their sockets,
+// which are the caller's.
+func (m *Mux) Close(cause error) {
+	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return
+	}
+	m.closed = true
+	all := make([]*Peer, 0, len(m.ufrags))
+	for _, p := range m.ufrags {
+		all = append(all, p)
+	}
+	m.mu.Unlock()
+	for _, p := range all {
+		p.Close(cause)
+	}
+	close(m.stop)
+	m.work.Wait()
+}
+
+// Serve reads a socket until it is closed, or ctx ends and something arrives. It may run for several sockets
+// at once.
+func (m *Mux) Serve(ctx context.Context, s *wire.Socket) error {
+	for {
+		var now time.Time
+		err := s.Read(func(b []byte, from netip.AddrPort) {
+			if now.IsZero() {
+				now = time.Now()
+			}
+			m.receive(b, path{socket: s, addr: from}, now)
+		})
+		if errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("peer: reading %s: %w", s.LocalAddr(), err)
+		}
+	}
+}
+
+// receive takes a datagram, or a frame of a TCP connection (RFC 7983 7).
+func (m *Mux) receive(b []byte, from path, now time.Time) {
+	if len(b) == 0 {
+		return
+	}
+	first := b[0]
+	if first < 4 {
+		m.binding(b, from, now)
+		return
+	}
+	p := from.peer()
+	if p == nil {
+		m.mu.RLock()
+		p = m.addrs[from.addr]
+		m.mu.RUnlock()
+	}
+	switch {
+	case p == nil:
+		m.refused.strange.Add(1)
+	case first >= 128 && first < 192:
+		p.media(b, now)
+	case first >= 20 && first < 64:
+		p.records(b, from)
+	default:
+		m.refused.malformed.Add(1)
+	}
+}
+
+// add takes a peer in.
+func (m *Mux) add(p *Peer) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.closed:
+		return net.ErrClosed
+	case len(m.ufrags) >= m.cfg.MaxPeers:
+		return ErrFull
+	case m.ufrags[p.ufrag] != nil:
+		return fmt.Errorf("peer: the ufrag %q is in use", p.ufrag)
+	}
+	m.ufrags[p.ufrag] = p
+	return nil
+}
+
+// know has what comes from an address be p's.
+func (m *Mux) know(a netip.AddrPort, p *Peer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p.isClosed() {
+		return
+	}
+	if old := m.addrs[a]; old != nil && old != p { // an address that another one has left
+		old.forget(a)
+	}
+	m.addrs[a] = p
+	if gone := p.remember(a); gone.IsValid() && m.addrs[gone] == p {
+		delete(m.addrs, gone)
+	}
+}
+
+// remove forgets a peer.
+func (m *Mux) remove(p *Peer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, u := range p.ufrags() {
+		if m.ufrags[u] == p {
+			delete(m.ufrags, u)
+		}
+	}
+	for _, a := range p.addresses() {
+		if m.addrs[a] == p {
+			delete(m.addrs, a)
+		}
+	}
+}
+
+// time looks after the peers' timers once a second, and tells of what was refused.
+func (m *Mux) time() {
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-m.stop:
+			return
+		case now := <-t.C:
+			m.mu.RLock()
+			all := make([]*Peer, 0, len(m.ufrags))
+			for _, p := range m.ufrags {
+				all = append(all, p)
+			}
+			m.mu.RUnlock()
+			for _, p := range all {
+				p.tick(now)
+			}
+			m.tell(now)
+		}
+	}
+}
+
+func (m *Mux) tell(now time.Time) {
+	r := &m.refused
+	unknown, forged, strange, malformed := r.unknown.Load(), r.forged.Load(), r.strange.Load(), r.malformed.Load()
+	sum := unknown + forged + strange + malformed
+	if sum == r.told || now.Sub(r.at) < 10*time.Second {
+		return
+	}
+	r.told, r.at = sum, now
+	m.cfg.Logger.Warn("datagrams are refused: totals", "unknown_ufrag", unknown, "wrong_integrity", forged, "strange_address", strange, "malformed", malformed)
+}
