@@ -77,8 +77,8 @@ func Derive[T any, C comparable](s *Stream, d *Derived[T, C], cfg C) *Cursor[T] 
 	c := v.join()
 	src := s.Open(ctx, FromKey)
 	if !s.hub.spawn(func() { v.run(src, d, cfg) }) {
-		cancel()
-		v.finish(src, ErrShutdown)
+		v.stop(src, ErrShutdown)
+		delete(s.derived, k)
 	}
 	return c
 }
@@ -198,14 +198,19 @@ func (v *derivation[T, C]) flush() {
 	}
 }
 
-// finish ends the ring and forgets the derivation.
-func (v *derivation[T, C]) finish(src *Player, err error) {
+// stop ends the ring.
+func (v *derivation[T, C]) stop(src *Player, err error) {
 	v.mu.Lock()
 	v.over = true
 	v.mu.Unlock()
 	v.cancel()
 	_ = src.Close()
 	v.ring.Close(err)
+}
+
+// finish ends the ring and forgets the derivation.
+func (v *derivation[T, C]) finish(src *Player, err error) {
+	v.stop(src, err)
 	s := v.stream
 	s.derivedMu.Lock()
 	defer s.derivedMu.Unlock()

@@ -135,6 +135,21 @@ func TestDeriveFails(t *testing.T) {
 	}
 }
 
+// TestDeriveShutdown: a form of a stream whose hub has closed ends at once.
+func TestDeriveShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newSizesRig(t)
+		s := r.publish(t).Stream()
+		require.NoError(t, r.hub.Close(t.Context()))
+		for range 2 {
+			c := Derive(s, r.form, "x")
+			_, err := c.Next(t.Context())
+			require.ErrorIs(t, err, ErrShutdown)
+			c.Close()
+		}
+	})
+}
+
 // TestDeriveSlow: a reader that does not read holds a bounded number of bytes.
 func TestDeriveSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
