@@ -142,6 +142,7 @@ func TestViewerEnded(t *testing.T) {
 		require.EqualValues(t, 1, ended.Load())
 		require.Empty(t, r.sender.fans)
 		v.RTCP(nack(t, videoSSRC, 1), time.Now())
-		v.Close()
+		r.view(t, pub.Stream(), func(c *ViewerConfig) { c.Ended = func(error) { ended.Add(1) } })
+		require.EqualValues(t, 2, ended.Load(), "who comes too late is told")
 	})
 }
