@@ -18,6 +18,7 @@ import (
 	"math/big"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v2"
@@ -174,12 +175,12 @@ func (p *Peer) negotiate() (*dtls.Conn, error) {
 	if p.cfg.Active {
 		dial = dtls.ClientWithContext
 	}
-	records := &recordConn{p}
-	defer context.AfterFunc(ctx, func() { _ = records.Close() })()
+	records := &recordConn{p: p}
 	conn, err := dial(ctx, records, cfg)
 	if err != nil {
 		return nil, err
 	}
+	records.done.Store(true)
 	p.mu.Lock()
 	p.conn = conn
 	p.mu.Unlock()
@@ -230,7 +231,10 @@ func (p *Peer) keys(conn *dtls.Conn, profile srtp.ProtectionProfile) error {
 type keying struct{ key, salt []byte }
 
 // recordConn is the peer as DTLS sees it.
-type recordConn struct{ p *Peer }
+type recordConn struct {
+	p    *Peer
+	done atomic.Bool // the handshake
+}
 
 func (c *recordConn) buffer() *packetio.Buffer {
 	c.p.mu.Lock()
@@ -260,10 +264,17 @@ func (c *recordConn) Close() error { return c.buffer().Close() }
 func (c *recordConn) LocalAddr() net.Addr  { return &net.UDPAddr{} }
 func (c *recordConn) RemoteAddr() net.Addr { return &net.UDPAddr{} }
 
-// SetDeadline, and the following, do nothing: reads end with Close. Where the DTLS connection is closed, a
-// read that ended at once would have it closed before it has said farewell.
-func (c *recordConn) SetDeadline(time.Time) error      { return nil }
-func (c *recordConn) SetReadDeadline(time.Time) error  { return nil }
+// SetReadDeadline is for the handshake. After it reads end with Close: when a DTLS connection is closed it
+// first ends its read, and one that ended at once would have it closed before it has said farewell.
+func (c *recordConn) SetReadDeadline(t time.Time) error {
+	if c.done.Load() {
+		return nil
+	}
+	return c.buffer().SetReadDeadline(t)
+}
+
+// SetDeadline and SetWriteDeadline are as those of net.Conn: no write waits.
+func (c *recordConn) SetDeadline(t time.Time) error    { return c.SetReadDeadline(t) }
 func (c *recordConn) SetWriteDeadline(time.Time) error { return nil }
 
 // silent is a logger of DTLS: its errors are told by what it returns.
