@@ -97,7 +97,7 @@ func parseCodecs(m *pion.MediaDescription) (list []desc.Codec) {
 			continue
 		}
 		e, ok := encodingOf(maps[pt])
-		if !ok || len(params[pt]) > maxParams || strings.ContainsFunc(params[pt], func(r rune) bool { return r < ' ' || r > '~' }) {
+		if !ok || len(params[pt]) > maxParams || !printable(params[pt]) {
 			continue
 		}
 		if slices.ContainsFunc(list, func(c desc.Codec) bool { return c.PT == uint8(n) }) {

@@ -129,8 +129,8 @@ func (d *Description) addFingerprint(v string) {
 	}
 }
 
-// validICE tells whether a text consists of the characters of ICE credentials, in bounds (RFC 8839 5.4).
-func validICE(s string, atLeast, atMost int) bool {
+// ValidICE tells whether a text consists of the characters of ICE credentials, in bounds (RFC 8839 5.4).
+func ValidICE(s string, atLeast, atMost int) bool {
 	return len(s) >= atLeast && len(s) <= atMost && !strings.ContainsFunc(s, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '+' && r != '/'
 	})

@@ -70,14 +70,14 @@ func (d *Description) transport(list []pion.Attribute) error {
 	for _, a := range list {
 		switch v := strings.TrimSpace(a.Value); a.Key {
 		case "ice-ufrag":
-			if !validICE(v, 4, 256) {
+			if !ValidICE(v, 4, 256) {
 				return malformed("ice-ufrag %.40q", v)
 			}
 			if d.Ufrag == "" {
 				d.Ufrag = v
 			}
 		case "ice-pwd":
-			if !validICE(v, 22, 256) {
+			if !ValidICE(v, 22, 256) {
 				return malformed("ice-pwd of %d bytes", len(v))
 			}
 			if d.Pwd == "" {

@@ -342,3 +342,20 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+func FuzzFragment(f *testing.F) {
+	f.Add("a=ice-options:trickle\r\na=group:BUNDLE 0 1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\n" +
+		"a=candidate:1387637174 1 udp 2122260223 192.0.2.1 61764 typ host\r\na=end-of-candidates\r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		fragment, err := ParseFragment(text)
+		if err != nil {
+			return
+		}
+		ufrag, pwd := NewCredentials()
+		answer := fragment.Answer(ufrag, pwd, fragment.Candidates)
+		got, err := ParseFragment(answer)
+		require.NoError(t, err, answer)
+		require.Equal(t, ufrag, got.Ufrag)
+		require.Equal(t, fragment.Candidates, got.Candidates)
+	})
+}
