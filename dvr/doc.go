@@ -23,12 +23,31 @@
 //
 // TS: what package mpegts makes, in the stream's own times if [stream.JitterOff] says so.
 //
+// # Playing
+//
+// With Config.HTTP complete recordings are played by time, to viewers whom the gates let play the stream:
+//
+//	/record/app/stream.json   lists the files
+//	/record/app/stream.mp4    those in MP4 as one plain file, of which any range can be asked for
+//	/record/app/stream.m3u8   those in MP4 as HLS, a playlist that is complete; the segments are made as they are asked for
+//	/record/app/stream.flv    those in FLV and TS as FLV
+//	/record/app/stream.ts     the same as MPEG-TS
+//
+// ?from= and ?to= say which time, as milliseconds since 1970 or as in RFC 3339; start and end mean the same,
+// duration in seconds stands for to. What is played begins at the key frame at or before from: in a TS at one
+// of the 15 s before, if there is one. Files that follow one another within a second have no seam. A gap is
+// left out of HLS, with a discontinuity, and is one in the other forms. An MP4 ends before a file whose tracks
+// are described otherwise, HLS goes on with another header. What has another format than was asked for is
+// passed over; if there is nothing else the answer is 404, and says so. A viewer of HLS is one session until it
+// has asked for nothing for two minutes, in the other forms each request is one.
+//
 // # Trouble
 //
-// A recording reads the stream by itself: whatever happens to it, publisher and players go on. A disk
-// that is full or cannot be written to costs a line in the log at the start of the trouble and one at
-// its end; meanwhile a new file is tried every 10 s, and nothing is kept in memory. A disk so slow that
-// the recording falls behind by more than stream.Settings.Queue leaves a gap, which is counted.
+// A recording reads the stream by itself, from its first packet on: whatever happens to it, publisher and
+// players go on. A disk that is full or cannot be written to costs a line in the log at the start of the
+// trouble and one at its end; meanwhile a new file is tried every 10 s, and nothing is kept in memory. A
+// disk so slow that the recording falls behind by more than stream.Settings.Queue leaves a gap, which is
+// counted.
 //
 // What an earlier process has left unfinished is completed: cut to what is whole, filled in, renamed
 // and told to Config.OnFile. A file that was written to in the last 10 s may be another process's, and
