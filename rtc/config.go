@@ -3,6 +3,8 @@ package rtc
 import (
 	"cmp"
 	"time"
+
+	"github.com/srsgo/srs/rtc/signal"
 )
 
 // Config configures a Module. Its zero value listens on UDP port 8000 and answers WHIP and WHEP on the HTTP
@@ -14,8 +16,6 @@ type Config struct {
 	Listen []string
 	// ListenTCP lists TCP addresses for ICE over TCP (RFC 6544); nil: none.
 	ListenTCP []string
-	// Sockets is how many sockets share each UDP address (SO_REUSEPORT), where the system can; 0: one.
-	Sockets int
 	// HTTP names the HTTP listeners that signalling is served on; nil: http and api.
 	HTTP []string
 	// Candidates are the addresses that clients are told.
@@ -27,12 +27,19 @@ type Config struct {
 	Plain bool
 	// MergeNALUs joins the slices of a picture in one aggregation packet where they fit (SRS merge_nalus).
 	MergeNALUs bool
+	// ICEServers are STUN and TURN servers that clients of WHIP and WHEP are told.
+	ICEServers []ICEServer
+	// Simulate serves /rtc/v1/nack/, by which anybody may have packets of a session dropped: for tests.
+	Simulate bool
 	// MaxSessions bounds the sessions; 0: 10,000.
 	MaxSessions int
 	// Vhost gives a vhost's settings, by the name under which the server knows it. It is asked when a session
 	// begins and must not block. nil: [DefaultVhost] for all.
 	Vhost func(name string) Vhost
 }
+
+// ICEServer is a STUN or TURN server.
+type ICEServer = signal.ICEServer
 
 // Vhost is WebRTC of a vhost (rtc of srs.conf).
 type Vhost struct {

@@ -51,6 +51,19 @@ func (s *Stream) As(ctx context.Context, accept ...Codec) (*Stream, error) {
 	return s, nil
 }
 
+// Sound gives the stream with its sound coded as to, if Settings.Convert is set: what it cannot convert,
+// and what is coded so already, passes as it is. Other than with As, it stays the same whatever the next
+// publications bring, and need not be waited for.
+func (s *Stream) Sound(to Codec) (*Stream, error) {
+	s.mu.Lock()
+	c := s.set.Convert
+	s.mu.Unlock()
+	if c == nil || s.conv != nil {
+		return s, nil
+	}
+	return s.hub.converted(s, to)
+}
+
 // better tells what the sound of tracks should become for who plays the codecs in accept.
 func better(c Converter, t *Tracks, accept []Codec) (to Codec, ok bool) {
 	i := t.First(KindAudio)
