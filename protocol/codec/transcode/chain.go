@@ -2,6 +2,7 @@ package transcode
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/srsgo/srs/stream"
@@ -33,6 +34,7 @@ type chain struct {
 	// Time is counted from start, which is that of the first sample: in of rate, out of Rate.
 	start   time.Duration
 	in, out int64
+	trim    int64   // samples of Rate to leave out, so that no packet begins before time does
 	skew    float64 // of the publisher's time against the count, averaged, in seconds
 
 	due     []owed // packets that the encoder owes
@@ -80,6 +82,8 @@ func (c *chain) write(payload []byte, pts time.Duration, hole bool) (bad, err er
 			return bad, nil
 		}
 		c.start = p.PTS
+		c.trim = max(0, stream.Ticks(-p.PTS, Rate)+int64(c.enc.Delay()))
+		c.out = c.trim
 	}
 	if err := c.keepTime(p.PTS, hole || c.broken); err != nil {
 		return nil, err
@@ -173,10 +177,16 @@ func clip(v float32) float32 {
 
 // push takes samples of rate, and encodes the packets that are full.
 func (c *chain) push(samples []float32) error {
+	old := len(c.pcm)
 	if c.re != nil {
 		c.pcm = c.re.push(c.pcm, samples)
 	} else {
 		c.pcm = append(c.pcm, samples...)
+	}
+	if c.trim > 0 {
+		n := min(c.trim, int64(len(c.pcm)-old)/int64(c.channels))
+		c.pcm = slices.Delete(c.pcm, old, old+int(n)*c.channels)
+		c.trim -= n
 	}
 	size := c.enc.FrameSize() * c.channels
 	done := 0
@@ -213,6 +223,7 @@ func (c *chain) taken(payload []byte) {
 	o := c.due[0]
 	c.due = c.due[:copy(c.due, c.due[1:])]
 	if o.pts < 0 || c.any && o.pts <= c.last {
+		c.jumped = c.jumped || o.flags != 0
 		return
 	}
 	c.any, c.last = true, o.pts
@@ -245,6 +256,6 @@ func (c *chain) drain() error {
 			c.pcm = c.pcm[:0]
 		}
 	}
-	c.in, c.out, c.skew, c.broken = 0, 0, 0, false
+	c.in, c.out, c.trim, c.skew, c.broken = 0, 0, 0, 0, false
 	return nil
 }

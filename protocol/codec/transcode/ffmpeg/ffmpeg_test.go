@@ -107,8 +107,8 @@ func TestDecode(t *testing.T) {
 	he := stream.Track{Codec: stream.AAC, Config: []byte{5<<3 | 6>>1, 2<<3 | 3>>1, 3<<7&0x80 | 2<<2}, SampleRate: 24000, Channels: 2}
 	for name, in := range map[string][]*stream.Packet{
 		"HE-AAC": adts(t, made(t, "-ac", "2", "-ar", "24000", "-c:a", "aac", "-b:a", "64k", "-f", "adts"), he),
-		"5.1":  adts(t, made(t, "-ac", "6", "-c:a", "aac", "-b:a", "256k", "-f", "adts"), surround),
-		"AC-3": dolby,
+		"5.1":    adts(t, made(t, "-ac", "6", "-c:a", "aac", "-b:a", "256k", "-f", "adts"), surround),
+		"AC-3":   dolby,
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := transcode.New(transcode.Config{Codecs: []transcode.Codec{opus.Codec(), ffmpeg.Codec(ffmpeg.Config{})}})
