@@ -83,7 +83,7 @@ func (m *movie) moof(number uint32, base int64) []byte {
 		b = whole(b, "tfhd", u32(nil, baseIsMoof, t.id))
 		b = whole(b, "tfdt", u64(u32(nil, 1<<24), uint64(t.first)))
 		c, left, trun := 0, uint32(0), 0
-		t.each(func(p *piece) {
+		t.each(func(p *piece) bool {
 			if left == 0 {
 				b, trun = full(b, "trun", 1, sampleFields)
 				left = t.chunks[c].samples
@@ -98,6 +98,7 @@ func (m *movie) moof(number uint32, base int64) []byte {
 			if left--; left == 0 {
 				b = end(b, trun)
 			}
+			return true
 		})
 		b = end(b, traf)
 	}
@@ -122,19 +123,20 @@ func (m *movie) segments() (list []time.Duration) {
 	}
 	t := m.tracks[m.lead()]
 	list = append(list, first)
-	t.each(func(p *piece) {
+	t.each(func(p *piece) bool {
 		d := t.time(p.dts)
 		n := d - list[len(list)-1]
 		if t.video && n >= minSegment && p.flags&notSync == 0 || t.video && n >= maxSegment || !t.video && n >= soundSegment {
 			list = append(list, d)
 		}
+		return true
 	})
 	return append(list, last)
 }
 
 // segment gives the part that is decoded in [from, to), later by shift.
 func (m *movie) segment(from, to, shift time.Duration) *movie {
-	e := m.empty()
-	e.appendRange(m, shift, func(_ int, _, dts time.Duration) bool { return from <= dts && dts < to })
+	e, begins := m.empty(), m.at(from)
+	e.appendRange(m, shift, to, func(i int, p *piece) bool { return p.dts >= begins[i] })
 	return e
 }

@@ -47,11 +47,11 @@ func (j *joined) add(r *Recording, m *movie) (more bool, err error) {
 			shift += gap
 		}
 	}
-	began := make([]bool, len(m.tracks))
-	j.movie.appendRange(m, shift, func(i int, pts, dts time.Duration) bool {
+	began, begins := make([]bool, len(m.tracks)), m.at(from)
+	j.movie.appendRange(m, shift, to, func(i int, p *piece) bool {
 		// A picture that follows the first key frame needs it, also if it is seen before.
-		began[i] = began[i] || pts >= from
-		return began[i] && dts < to
+		began[i] = began[i] || p.dts+int64(int32(p.offset)) >= begins[i]
+		return began[i]
 	})
 	if j.movie.samples() > maxSamples {
 		return false, errLong
@@ -67,6 +67,15 @@ func (m *movie) lead() int {
 		i = slices.IndexFunc(m.tracks, func(t *movieTrack) bool { return len(t.sizes) > 0 })
 	}
 	return max(0, i)
+}
+
+// at gives the first tick of each track at a time or after it.
+func (m *movie) at(d time.Duration) []int64 {
+	list := make([]int64, len(m.tracks))
+	for i, t := range m.tracks {
+		list[i] = t.at(d)
+	}
+	return list
 }
 
 // ends gives where the tracks end, later by shift; those without samples end before all times.

@@ -188,8 +188,8 @@ type piece struct {
 	n       int // from 0
 }
 
-// each gives all samples, in order.
-func (t *movieTrack) each(f func(*piece)) {
+// each gives the samples, in order, until f has had enough.
+func (t *movieTrack) each(f func(*piece) bool) {
 	deltas, offsets, syncs := t.deltas, t.offsets, t.syncs
 	next := func(list *[]repeat, used *uint32) uint32 {
 		for len(*list) > 0 && *used == (*list)[0].count {
@@ -213,7 +213,9 @@ func (t *movieTrack) each(f func(*piece)) {
 					p.flags, syncs = 0, syncs[1:]
 				}
 			}
-			f(&p)
+			if !f(&p) {
+				return
+			}
 			p.dts, p.at, p.n = p.dts+int64(p.duration), p.at+int64(p.size), p.n+1
 		}
 	}
@@ -227,19 +229,29 @@ func (m *movie) keyBefore(at time.Duration) time.Duration {
 			continue
 		}
 		found = t.time(t.begin)
-		t.each(func(p *piece) {
+		t.each(func(p *piece) bool {
 			if pts := t.time(p.dts + int64(int32(p.offset))); p.flags&notSync == 0 && pts <= at {
 				found = pts
 			}
+			return true
 		})
 		break
 	}
 	return found
 }
 
-// appendRange adds the samples of o that want takes by their presentation and decoding, later by shift.
-// Their tracks must be equal.
-func (m *movie) appendRange(o *movie, shift time.Duration, want func(track int, pts, dts time.Duration) bool) {
+// at gives the first tick of a time or after it.
+func (t *movieTrack) at(d time.Duration) int64 {
+	n := stream.Ticks(d, int(t.scale))
+	for t.time(n) >= d {
+		n--
+	}
+	return n + 1
+}
+
+// appendRange adds the samples of o that want takes and that are decoded before to, later by shift. Their
+// tracks must be equal.
+func (m *movie) appendRange(o *movie, shift, to time.Duration, want func(track int, p *piece) bool) {
 	type part struct {
 		track int
 		dts   time.Duration
@@ -249,17 +261,19 @@ func (m *movie) appendRange(o *movie, shift time.Duration, want func(track int, 
 	var parts []part
 	for i, t := range o.tracks {
 		var now *part
-		t.each(func(p *piece) {
-			d := t.time(p.dts)
-			if !want(i, t.time(p.dts+int64(int32(p.offset))), d) {
-				return
+		end := t.at(to)
+		t.each(func(p *piece) bool {
+			if p.dts >= end || !want(i, p) {
+				return p.dts < end
 			}
+			d := t.time(p.dts)
 			if now == nil || now.in.at+now.in.n != p.at || d-now.dts >= partDuration {
 				parts = append(parts, part{track: i, dts: d, in: run{at: p.at}})
 				now = &parts[len(parts)-1]
 			}
 			now.in.n += int64(p.size)
 			now.list = append(now.list, *p)
+			return true
 		})
 	}
 	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(a.dts, b.dts) })

@@ -16,6 +16,7 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4"
 	"github.com/stretchr/testify/require"
 
+	"github.com/srsgo/srs/protocol/storage"
 	"github.com/srsgo/srs/stream"
 	"github.com/srsgo/srs/stream/streamtest"
 )
@@ -262,4 +263,46 @@ func TestPlayFragments(t *testing.T) {
 	decodes(t, whole)
 	streamtest.Equal(t, clip.Packets(), readAll(t, whole, clip.Tracks()), streamtest.Compare{AnyEnd: true, FreeSync: true, Tolerance: 2 * time.Millisecond})
 	require.Empty(t, output(t, "ffmpeg", "-v", "warning", "-xerror", "-i", r.serve(t).URL+"/record/live/av.m3u8", "-f", "null", "-"))
+}
+
+// BenchmarkVOD is what a viewer's requests cost for a recording of an hour: the playlist, a segment in its
+// midst, and all of it as one file up to the first byte of the media.
+func BenchmarkVOD(b *testing.B) {
+	clip := streamtest.H264AAC()
+	r := newRig(b, Vhost{Enabled: true, Path: "[stream].mp4"})
+	disk, err := storage.NewDisk(b.TempDir())
+	require.NoError(b, err)
+	defer disk.Close()
+	draft, err := disk.Create("hour.mp4")
+	require.NoError(b, err)
+	f := newMP4(&out{draft: draft})
+	for p, err := range stream.Packets(clip.Loop(int(time.Hour / clip.Duration()))) {
+		require.NoError(b, err)
+		require.NoError(b, f.WritePacket(p))
+	}
+	require.NoError(b, f.finish())
+	info := Recording{Key: live, Name: "av.mp4", Start: time.Now(), Bytes: f.out.size.Load()}
+	info.Dir, err = r.module.disk(r.dir)
+	require.NoError(b, err)
+	require.NoError(b, r.module.place(&info, draft, false))
+	r.move(b, &info, info.Start)
+	list := strings.Split(r.get(b, "live/av.m3u8").Body.String(), "\n")
+	i := len(list) / 2
+	for strings.HasPrefix(list[i], "#") {
+		i++
+	}
+	for name, path := range map[string]string{"playlist": "av.m3u8?hls_ctx=abcdefgh", "segment": list[i], "head": "av.mp4"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				q := httptest.NewRequest(http.MethodGet, "/record/live/"+path, nil)
+				if name == "head" {
+					q.Method = http.MethodHead
+				}
+				w := httptest.NewRecorder()
+				r.module.match(q).ServeHTTP(w, q)
+				require.Equal(b, http.StatusOK, w.Code)
+			}
+		})
+	}
 }
