@@ -68,7 +68,7 @@ type Config struct {
 	// Codecs are asked in order, after the ones that the package has: those in process belong first.
 	Codecs []Codec
 	// OpusBitRate and AACBitRate are in bits a second, of both channels (SRS opus_bitrate and
-	// aac_bitrate); mono gets half. 0: 64000 and 96000.
+	// aac_bitrate); mono gets half. 0: 64000 each.
 	OpusBitRate, AACBitRate int
 	// Logger is told of sound that cannot be converted; nil is slog.Default.
 	Logger *slog.Logger
@@ -87,7 +87,7 @@ type Converter struct {
 // New makes a Converter.
 func New(cfg Config) *Converter {
 	cfg.OpusBitRate = cmp.Or(cfg.OpusBitRate, 64000)
-	cfg.AACBitRate = cmp.Or(cfg.AACBitRate, 96000)
+	cfg.AACBitRate = cmp.Or(cfg.AACBitRate, 64000)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
