@@ -187,6 +187,22 @@ func TestCORS(t *testing.T) {
 	}
 }
 
+// poster has something to say in the answer to OPTIONS.
+type poster struct{ http.Handler }
+
+func (poster) Options(h http.Header) { h.Set("Accept-Post", "text/x") }
+
+func TestPreflight(t *testing.T) {
+	s, h := httpServer(t, HTTPListener{Name: "http", Listen: []string{"127.0.0.1:0"}})
+	h.HTTP("http").HandlePrefix("/post/", poster{word("x")})
+	got := raw(t, s.HTTPAddrs("http")[0], "OPTIONS /post/ HTTP/1.1\nHost: h\nConnection: close\nOrigin: http://a\nAccess-Control-Request-Headers: content-type, authorization\n\n")
+	for _, want := range []string{"HTTP/1.1 200 OK", "Accept-Post: text/x", "Access-Control-Allow-Headers: *, Authorization"} {
+		if !strings.Contains(got, want+"\r\n") {
+			t.Errorf("%s is missing in %s", want, got)
+		}
+	}
+}
+
 func TestHTTP2(t *testing.T) {
 	d := t.TempDir()
 	writePair(t, d+"/c.pem", d+"/k.pem", "localhost")

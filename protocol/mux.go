@@ -20,6 +20,9 @@ import (
 // prefix. Of equal routes that of the module which comes first in the server's list is
 // taken, then the one made first.
 //
+// OPTIONS is answered for all paths alike; a handler that has a method Options(http.Header)
+// may add headers to that.
+//
 // Routes may be made and removed while requests are served. They end with their module.
 type Mux struct {
 	t    *table
@@ -170,6 +173,9 @@ type site struct {
 	server  *Server
 }
 
+// optioner is a handler that has something to add to the answer to OPTIONS.
+type optioner interface{ Options(h http.Header) }
+
 // ServeHTTP answers what concerns every path, and routes the rest.
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.RemoteAddr = forwarded(r, s.proxies)
@@ -180,11 +186,18 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.cors && r.Header.Get("Origin") != "" {
 		allowOrigins(h)
+		// "*" does not stand for this one (Fetch, 3.2.2).
+		if strings.Contains(strings.ToLower(r.Header.Get("Access-Control-Request-Headers")), "authorization") {
+			h.Set("Access-Control-Allow-Headers", "*, Authorization")
+		}
 	}
+	defer s.caught(r)
 	if r.Method == http.MethodOptions {
 		h.Set("Content-Length", "0")
 		if !s.cors {
 			w.WriteHeader(http.StatusMethodNotAllowed)
+		} else if o, ok := findRoute(s.tables, r).(optioner); ok {
+			o.Options(h)
 		}
 		return
 	}
@@ -192,7 +205,6 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "bad path", http.StatusBadRequest)
 		return
 	}
-	defer s.caught(r)
 	handler := findRoute(s.tables, r)
 	if handler == nil {
 		handler = http.HandlerFunc(notFound)
