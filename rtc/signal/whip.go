@@ -20,7 +20,6 @@ const (
 	typeFragment = "application/trickle-ice-sdpfrag"
 	// retryAfter is when a client may come again to a server that is full or ends, in seconds.
 	retryAfter = "3"
-	methods    = "POST, PATCH, DELETE, OPTIONS"
 )
 
 func (h *handler) whip(w http.ResponseWriter, r *http.Request) { h.webrtc(w, r, true) }
@@ -32,7 +31,7 @@ func (h *handler) webrtc(w http.ResponseWriter, r *http.Request, publish bool) {
 	id := q.Get("session")
 	switch {
 	case r.Method == http.MethodOptions:
-		Accepts(w.Header())
+		h.Options(w.Header())
 		w.WriteHeader(http.StatusOK)
 	case r.Method == http.MethodPost && id == "":
 		h.open(w, r, q, publish && q.Get("action") != "play")
@@ -49,9 +48,9 @@ func (h *handler) webrtc(w http.ResponseWriter, r *http.Request, publish bool) {
 	}
 }
 
-// Accepts says what bodies are taken, in the answer to OPTIONS (RFC 9725 4.2, RFC 5789 3.1).
-func Accepts(h http.Header) {
-	h.Set("Allow", methods)
+// Options says what bodies are taken, in the answer to OPTIONS (RFC 9725 4.2, RFC 5789 3.1).
+func (*handler) Options(h http.Header) {
+	h.Set("Allow", "POST, PATCH, DELETE, OPTIONS")
 	h.Set("Accept-Post", typeSDP)
 	h.Set("Accept-Patch", typeFragment)
 }
