@@ -131,8 +131,9 @@ func (h *Host) ListenAll(addrs []string, o ListenOptions) ([]net.Listener, error
 }
 
 // ListenPacket listens for datagrams, as Listen does for connections. The result has a
-// method NetPacketConn that gives the socket, for batched input and output; a reader of
-// that must itself stop when a reload replaces its module.
+// method NetPacketConn that gives the socket, for batched input and output, and a method
+// ReadTurn(read func() error) error, within which that is read: a reload may have another
+// module read in this one's place.
 func (h *Host) ListenPacket(addr string, o ListenOptions) (net.PacketConn, error) {
 	l, err := h.server.pool.listenPacket(h, h.name, addr, o)
 	if err != nil {

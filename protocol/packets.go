@@ -167,14 +167,23 @@ func (l *packetLease) end(err error) (again bool) {
 
 // ReadFrom reads the next datagram that arrives while this is the newest lease; one
 // that a newer lease replaced waits, until it is closed or the newer one is.
-func (l *packetLease) ReadFrom(b []byte) (int, net.Addr, error) {
+func (l *packetLease) ReadFrom(b []byte) (n int, addr net.Addr, err error) {
+	err = l.ReadTurn(func() (err error) {
+		n, addr, err = l.PacketConn.ReadFrom(b)
+		return err
+	})
+	return n, addr, err
+}
+
+// ReadTurn calls read, which reads from the socket itself, when it is this lease's turn, and again where
+// its error was only a call to look whose turn it is. It gives read's error.
+func (l *packetLease) ReadTurn(read func() error) error {
 	for {
 		if err := l.begin(); err != nil {
-			return 0, nil, err
+			return err
 		}
-		n, addr, err := l.PacketConn.ReadFrom(b)
-		if !l.end(err) {
-			return n, addr, err
+		if err := read(); !l.end(err) {
+			return err
 		}
 	}
 }
@@ -198,8 +207,8 @@ func (l *packetLease) SetDeadline(t time.Time) error {
 	return l.PacketConn.SetWriteDeadline(t)
 }
 
-// NetPacketConn gives the socket, for batched input and output. A reader of it has to
-// make sure itself that no newer lease reads too.
+// NetPacketConn gives the socket, for batched input and output. A reader of it reads
+// within ReadTurn.
 func (l *packetLease) NetPacketConn() net.PacketConn { return l.PacketConn }
 
 // Close gives the lease back; the last one closes the socket.

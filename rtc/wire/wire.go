@@ -25,9 +25,13 @@ type Socket struct {
 	raw   syscall.RawConn
 	local netip.AddrPort
 	is4   bool // an IPv4 socket
+	turns turns
 	trains
 	reader reader
 }
+
+// turns is a connection that others may read in our place (protocol.Host.ListenPacket).
+type turns interface{ ReadTurn(read func() error) error }
 
 // Open makes a Socket of what net.ListenPacket, or protocol.Host.ListenPacket, gave. The Socket closes it.
 func Open(pc net.PacketConn) *Socket {
@@ -36,6 +40,7 @@ func Open(pc net.PacketConn) *Socket {
 	if w, ok := pc.(interface{ NetPacketConn() net.PacketConn }); ok {
 		inner = w.NetPacketConn()
 	}
+	s.turns, _ = pc.(turns)
 	if a, ok := pc.LocalAddr().(*net.UDPAddr); ok {
 		s.local = unmapped(a.AddrPort())
 	}
@@ -71,6 +76,13 @@ func (s *Socket) WriteTo(b []byte, to netip.AddrPort) error {
 // Read waits for datagrams, and calls f with each one that is there. b is valid during the call. The error
 // is that of a socket that is closed, or whose deadline has come; what peers cause is none.
 func (s *Socket) Read(f func(b []byte, from netip.AddrPort)) error {
+	if s.turns != nil {
+		return s.turns.ReadTurn(func() error { return s.read(f) })
+	}
+	return s.read(f)
+}
+
+func (s *Socket) read(f func(b []byte, from netip.AddrPort)) error {
 	if s.raw != nil && canBatch {
 		return s.readBatch(f)
 	}

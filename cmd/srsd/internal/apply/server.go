@@ -22,6 +22,7 @@ import (
 	"github.com/srsgo/srs/protocol/hook"
 	remuxes "github.com/srsgo/srs/protocol/remux"
 	"github.com/srsgo/srs/protocol/token"
+	"github.com/srsgo/srs/rtc"
 	"github.com/srsgo/srs/rtmp"
 	"github.com/srsgo/srs/stream"
 )
@@ -74,7 +75,7 @@ func New(f *conf.File, logger *slog.Logger, old *Config) (*Config, error) {
 			continue
 		}
 		var err error
-		if c.vhosts[v.Name], err = c.readVhost(v); err != nil {
+		if c.vhosts[v.Name], err = c.readVhost(v, logger); err != nil {
 			return nil, err
 		}
 	}
@@ -135,6 +136,9 @@ func (c *Config) Modules(x Control) []protocol.Module {
 	// streams ends after those who publish them. HLS and DASH come before mounts of .ts and .mp4, which
 	// would take their files for streams.
 	list := []protocol.Module{gate.New(c.gates()), hook.New(c.hooks()), hls.New(c.hls(x)), dash.New(c.dash()), dvr.New(c.dvr(x)), rtmp.New(c.rtmp())}
+	if r := c.rtc(); r != nil {
+		list = append(list, rtc.New(*r))
+	}
 	for _, f := range c.flv() {
 		list = append(list, flv.New(f))
 	}

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"log/slog"
 	"path"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/srsgo/srs/protocol/gate"
 	"github.com/srsgo/srs/protocol/hook"
 	remuxes "github.com/srsgo/srs/protocol/remux"
+	"github.com/srsgo/srs/rtc"
 	"github.com/srsgo/srs/rtmp"
 	"github.com/srsgo/srs/stream"
 )
@@ -26,6 +28,7 @@ type vhost struct {
 	hls      hls.Vhost
 	dash     dash.Vhost
 	dvr      dvr.Vhost
+	rtc      rtc.Vhost
 	pithy    Pithy
 }
 
@@ -38,12 +41,14 @@ type Pithy struct {
 	FirstPacket, NextPacket time.Duration // firstpkt_timeout, normal_timeout
 }
 
-func (c *Config) readVhost(v *conf.Vhost) (vhost, error) {
+func (c *Config) readVhost(v *conf.Vhost, logger *slog.Logger) (vhost, error) {
 	g, err := c.gateVhost(v.Scope)
+	set := settings(v.Scope)
+	set.Convert = converter(c.file.Root(), v.Scope, logger)
 	return vhost{
-		settings: settings(v.Scope), rtmp: rtmpVhost(v.Scope), remux: remux(v.Scope),
+		settings: set, rtmp: rtmpVhost(v.Scope), remux: remux(v.Scope),
 		gate: g, hook: hookVhost(v.Scope), hls: hlsVhost(v.Scope, c.uploadFor(v, "hls")), dash: dashVhost(v.Scope, c.uploadFor(v, "dash")),
-		dvr: dvrVhost(c.file.Root(), v.Scope, c.uploadFor(v, "dvr")), pithy: pithy(v.Scope),
+		dvr: dvrVhost(c.file.Root(), v.Scope, c.uploadFor(v, "dvr")), rtc: rtcVhost(v.Scope), pithy: pithy(v.Scope),
 	}, err
 }
 
