@@ -123,6 +123,8 @@ vhost __defaultVhost__ {
 	s.list("/record/live/a.json", "a.mp4")
 	again, _ := probe(t, fmt.Sprintf("http://127.0.0.1:%d/record/live/a.mp4", s.http))
 	require.InDelta(t, duration, again, 0.3)
+	again, _ = probe(t, fmt.Sprintf("http://127.0.0.1:%d/record/live/a.m3u8", s.http))
+	require.InDelta(t, duration, again, 0.5)
 	told := func(action string) (list []map[string]any) {
 		c.mu.Lock()
 		defer c.mu.Unlock()

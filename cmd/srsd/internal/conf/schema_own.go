@@ -92,7 +92,7 @@ func segmentRows() []Item {
 
 		// A recording whose file exists takes its place.
 		Item{Path: "dvr.dvr_overwrite", Kind: BoolOff, Default: "off"},
-		// Whether who may play a stream may list and play its recordings: /record/app/stream.json and .mp4.
+		// Whether who may play a stream may list and play its recordings: /record/app/stream.json, .mp4, .m3u8, .flv and .ts.
 		Item{Path: "dvr.dvr_play", Kind: BoolOff, Default: "off"},
 		// Recordings that are older, or the oldest of all that are larger together, are deleted; 0: none.
 		Item{Path: "dvr.dvr_max_age", Kind: Float, Default: "0", Unit: "s", Limits: &Limits{0, 36500 * day, Refuse}},
