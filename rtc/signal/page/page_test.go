@@ -9,7 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/srsgo/srs/rtc/signal/page"
+	"github.com/srsgo/srs/stream/streamtest"
 )
+
+func TestMain(m *testing.M) { streamtest.Main(m) }
 
 func TestPaths(t *testing.T) {
 	h := page.Handler()
