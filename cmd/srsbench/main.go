@@ -6,6 +6,7 @@
 //	srsbench floor -n 2000 -window 350ms                                 the least that serving can cost
 //	srsbench get -url http://127.0.0.1:1985/api/v1/summaries -rate 5000   requests to an API
 //	srsbench hls -url http://127.0.0.1:8080/live/a.m3u8 -n 5000           viewers of HLS
+//	srsbench rtc -url 'http://127.0.0.1:1985/rtc/v1/whep/?app=live&stream=a' -n 1000   players of WebRTC
 //	srsbench compare -srsd ./srsd -n 1000,2000                           servers side by side
 //
 // It speaks RTMP, RTMPS, HTTP-FLV and WebSocket-FLV (ws, wss; players only), and publishes FLV by HTTP
@@ -44,6 +45,7 @@ const usage1 = `usage: srsbench [play|publish|both|floor|compare] -url URL [flag
   floor    play from srsbench's own minimal server: one plain write per connection and window
   get      ask for documents over HTTP, at a rate or as many as it takes
   hls      play HLS -n times: each viewer gets every segment once
+  rtc      play WebRTC by WHEP -n times: H.264 and Opus, loss counted
   compare  run several servers under the same loads, one after the other, in a table
 
 "srsbench both -h" lists the flags.
@@ -73,6 +75,8 @@ func command(args []string) error {
 		return getCommand(args)
 	case "hls":
 		return hlsCommand(args)
+	case "rtc":
+		return rtcCommand(args)
 	case "floor":
 		return floorCommand(args)
 	case "floor-server": // what floor starts
