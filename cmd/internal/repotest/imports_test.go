@@ -76,6 +76,8 @@ var rules = []rule{
 	{in: "dvr/s3", may: []string{"protocol/storage", "github.com/minio/minio-go/v7/..."}},
 
 	// pion stays below rtc, and out of what rtc itself shows.
+	// Decoding order is told from what codecs say of it.
+	{in: "rtc/ingest", may: append([]string{"rtc/desc", "github.com/pion/...", mediacommon}, protocolMay...)},
 	{in: "rtc/...", may: append([]string{"rtc/...", "github.com/pion/...", "golang.org/x/net/...", "golang.org/x/sys/..."}, protocolMay...)},
 
 	{in: "protocol/errcode", may: []string{"stream", "protocol"}},
