@@ -15,6 +15,7 @@ import (
 	"github.com/srsgo/srs/rtc/peer"
 	"github.com/srsgo/srs/rtc/sdp"
 	"github.com/srsgo/srs/rtc/signal"
+	"github.com/srsgo/srs/rtc/signal/page"
 	"github.com/srsgo/srs/rtc/wire"
 	"github.com/srsgo/srs/stream"
 )
@@ -72,6 +73,7 @@ func (m *Module) Start(ctx context.Context, h *protocol.Host) error {
 		h.Logger.Info("rtc listens", "addr", l.Addr(), "tcp", true)
 		h.Go(func(context.Context) error { return m.accept.Serve(l) })
 	}
+	h.Go(m.tick)
 	m.route(cfg)
 	return nil
 }
@@ -82,9 +84,13 @@ func (m *Module) route(cfg *Config) {
 	if cfg.Simulate {
 		c.Drop = m.drop
 	}
-	handler := signal.New(c)
+	handler, pages := signal.New(c), page.Handler()
 	for _, name := range cfg.http() {
-		m.host.HTTP(name).HandlePrefix(signal.Prefix, handler)
+		mux := m.host.HTTP(name)
+		mux.HandlePrefix(signal.Prefix, handler)
+		for _, path := range page.Paths() {
+			mux.Handle(path, pages)
+		}
 	}
 }
 

@@ -67,8 +67,12 @@ func request(r *signal.Request, key stream.Key) stream.Request {
 	for _, p := range []*string{&key.Vhost, &key.App, &key.Name} {
 		*p = strings.Clone(*p)
 	}
+	param := r.Param
+	if !r.JSON { // as SRS tells it to callbacks
+		param = strings.TrimPrefix(param, "?")
+	}
 	return stream.Request{
-		Key: key, ID: r.ID, Protocol: "rtc", Type: typ, Remote: r.Remote, Local: r.Local, TLS: r.TLS, Param: strings.Clone(r.Param),
+		Key: key, ID: r.ID, Protocol: "rtc", Type: typ, Remote: r.Remote, Local: r.Local, TLS: r.TLS, Param: strings.Clone(param),
 		URL: strings.Clone(tcURL(r)), PageURL: strings.Clone(r.Referer), UserAgent: strings.Clone(r.UserAgent), Persist: true,
 	}
 }
@@ -96,9 +100,7 @@ func (s *session) answer(ctx context.Context, r *signal.Request) (*signal.Sessio
 	}
 	s.id, s.etag, s.ufrag = ufrag+":"+r.Offer.Ufrag, stream.NewID(), r.Offer.Ufrag
 	s.remotePwd = r.Offer.Pwd
-	if err := s.prepare(a.Media); err != nil {
-		return nil, err
-	}
+	s.prepare(a.Media)
 	if err := m.enter(s); err != nil {
 		return nil, err
 	}

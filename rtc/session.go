@@ -85,12 +85,12 @@ func (s *session) session() *stream.Session {
 }
 
 // prepare takes what was agreed upon.
-func (s *session) prepare(list []desc.Media) error {
+func (s *session) prepare(list []desc.Media) {
 	if s.publish {
-		return s.take.open(s, list)
+		s.take.open(s, list)
+		return
 	}
 	s.audio, s.video = find(list, stream.KindAudio), find(list, stream.KindVideo)
-	return nil
 }
 
 // setPeer has the session's transport, unless the session has ended meanwhile.
@@ -120,7 +120,7 @@ func (s *session) connected() {
 	}
 	s.m.host.Logger.Info("rtc connected", "id", s.session().ID, "stream", s.key, "peer", remote, "after", time.Since(s.start).Round(time.Millisecond))
 	if s.publish {
-		s.take.begin()
+		s.take.receiver.RequestKeyFrame()
 	} else if err := s.view(); err != nil {
 		s.end(err)
 	}
@@ -184,12 +184,12 @@ func (s *session) rtp(b []byte, at time.Time) {
 	if !s.publish || s.dropped() || s.vhost.DropPT != 0 && len(b) > 1 && b[1]&0x7f == s.vhost.DropPT {
 		return
 	}
-	s.take.rtp(b, at)
+	s.take.receiver.RTP(b, at)
 }
 
 func (s *session) rtcp(b []byte, at time.Time) {
 	if s.publish {
-		s.take.rtcp(b, at)
+		s.take.receiver.RTCP(b, at)
 		return
 	}
 	s.mu.Lock()
@@ -236,7 +236,7 @@ func (s *session) end(cause error) {
 	ses := s.session()
 	stats := ses.Stats()
 	if s.publish {
-		s.take.end()
+		s.take.close()
 		_ = s.pub.Close(cause)
 	} else {
 		_ = s.player.CloseCause(cause)
