@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -56,9 +55,6 @@ func (o *output) settle(now time.Time) {
 	}
 	o.settled, o.changed = true, true
 	o.recv.follow(false)
-	slices.SortStableFunc(o.queue, func(a, b pending) int {
-		return cmp.Compare(a.media+a.f.clock.offset, b.media+b.f.clock.offset)
-	})
 	for _, p := range o.queue {
 		o.write(p.f, p.media, p.flags, p.frame)
 	}
