@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pion/srtp/v2"
@@ -96,6 +97,30 @@ func TestStrangeHello(t *testing.T) {
 	require.EqualValues(t, 1, m.refused.strange.Load())
 	require.Nil(t, p.dtls)
 	require.Empty(t, m.handshakes)
+}
+
+// TestStalled: the session of a TCP connection that takes nothing ends.
+func TestStalled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, err := NewMux(MuxConfig{})
+		require.NoError(t, err)
+		defer m.Close(nil)
+		ended := make(chan error, 1)
+		p, err := m.New(Config{Ufrag: "abcd", Pwd: "0123456789012345678901", Plain: true, OnClose: func(err error) { ended <- err }})
+		require.NoError(t, err)
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		begun := time.Now()
+		go m.HandleTCP(ours)
+		check, err := stun.Build(stun.BindingRequest, stun.NewUsername("abcd:efgh"), stun.NewShortTermIntegrity("0123456789012345678901"), stun.Fingerprint)
+		require.NoError(t, err)
+		_, err = theirs.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(check.Raw))), check.Raw...))
+		require.NoError(t, err)
+		synctest.Wait()
+		require.NoError(t, p.WriteRTCP([]byte{0x80, 201, 0, 1, 0, 0, 0, 5}))
+		require.ErrorContains(t, <-ended, "does not take")
+		require.Equal(t, stall, time.Since(begun))
+	})
 }
 
 // FuzzReceive: whatever comes to the port, from an address that is known or not, does no harm.

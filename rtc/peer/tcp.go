@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 )
@@ -14,7 +16,7 @@ import (
 // Bounds of a TCP connection.
 const (
 	firstCheck = 10 * time.Second // until the first valid check
-	stall      = 10 * time.Second // without taking a byte
+	stall      = 10 * time.Second // until what waited has been taken
 	maxQueue   = 512 << 10        // bytes that wait
 )
 
@@ -44,12 +46,14 @@ func (m *Mux) HandleTCP(conn net.Conn) {
 		addr = unmapped(a.AddrPort())
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(firstCheck))
-	finished := make(chan struct{})
-	go func() {
-		defer close(finished)
-		s.send()
+	sent := make(chan error, 1)
+	go func() { sent <- s.send() }()
+	defer func() {
+		s.close()
+		if err := <-sent; errors.Is(err, os.ErrDeadlineExceeded) && s.peer != nil {
+			s.peer.end(fmt.Errorf("peer: tcp %s does not take what it is sent for %v", addr, stall), true)
+		}
 	}()
-	defer func() { s.close(); <-finished }()
 	r := bufio.NewReaderSize(conn, 4<<10)
 	buf := make([]byte, 4<<10)
 	for {
@@ -98,13 +102,13 @@ func (s *stream) queue(b []byte) error {
 	return nil
 }
 
-// send writes what waits.
-func (s *stream) send() {
+// send writes what waits. The error is that of a write.
+func (s *stream) send() error {
 	var buf []byte
 	for {
 		select {
 		case <-s.done:
-			return
+			return nil
 		case <-s.wake:
 		}
 		s.mu.Lock()
@@ -112,8 +116,8 @@ func (s *stream) send() {
 		s.mu.Unlock()
 		_ = s.conn.SetWriteDeadline(time.Now().Add(stall))
 		if _, err := s.conn.Write(buf); err != nil {
-			s.close()
-			return
+			s.close() // which ends reading too
+			return err
 		}
 	}
 }
