@@ -1,6 +1,7 @@
 package transcode_test
 
 import (
+	"log/slog"
 	"math"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ import (
 func TestMain(m *testing.M) { streamtest.Main(m) }
 
 func all() *transcode.Converter {
-	return transcode.New(transcode.Config{Codecs: []transcode.Codec{opus.Codec(), aac.Codec(), mp3.Codec()}})
+	return transcode.New(transcode.Config{Logger: slog.New(slog.DiscardHandler), Codecs: []transcode.Codec{opus.Codec(), aac.Codec(), mp3.Codec(), rawCodec()}})
 }
 
 // ender is what every sink of a converter is.
@@ -41,6 +42,16 @@ func convert(t testing.TB, c *transcode.Converter, to stream.Codec, in []*stream
 	return out.Packets()
 }
 
+// until gives the packets before a time.
+func until(end time.Duration, in []*stream.Packet) (out []*stream.Packet) {
+	for _, p := range in {
+		if p.DTS < end {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 // sound gives the packets of the first audio track.
 func sound(in []*stream.Packet) (out []*stream.Packet) {
 	for _, p := range in {
@@ -52,7 +63,9 @@ func sound(in []*stream.Packet) (out []*stream.Packet) {
 }
 
 // codecs that tests encode and decode with.
-var codecs = map[stream.Codec]func() transcode.Codec{stream.AAC: aac.Codec, stream.Opus: opus.Codec, stream.MP3: mp3.Codec}
+var codecs = map[stream.Codec]func() transcode.Codec{
+	stream.AAC: aac.Codec, stream.Opus: opus.Codec, stream.MP3: mp3.Codec, raw: rawCodec, bare: rawCodec,
+}
 
 // encode makes packets of what wave gives at each time, from start on.
 func encode(t testing.TB, to stream.Codec, channels int, start, length time.Duration, wave func(time.Duration) float64) []*stream.Packet {

@@ -32,13 +32,13 @@ func residue(y []float32, f, rate float64) (db, late, level float64) {
 
 // TestResample: a tone keeps its frequency, level and time at every rate, in blocks of any size.
 func TestResample(t *testing.T) {
-	for _, from := range []int{8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 64000, 88200, 96000} {
-		for _, to := range []int{8000, 16000, 44100, 48000} {
-			if from == to || to < from/2 || to == 16000 && from%16000 != 0 { // some ratios have too many phases
+	for _, from := range []int{8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000} {
+		for _, to := range []int{44100, 48000} {
+			if from == to {
 				continue
 			}
 			t.Run(fmt.Sprint(from, " to ", to), func(t *testing.T) {
-				for _, part := range []float64{0.02, 0.3, 0.4} { // of the lower rate
+				for _, part := range []float64{0.02, 0.4} { // of the lower rate
 					resampleTone(t, from, to, 10*math.Round(part/10*float64(min(from, to))))
 				}
 			})

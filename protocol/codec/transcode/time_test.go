@@ -58,7 +58,7 @@ func move(in []*stream.Packet, to func(i int, p *stream.Packet)) []*stream.Packe
 // come out only grow.
 func TestTime(t *testing.T) {
 	const length = 8 * time.Second
-	in := encode(t, stream.AAC, 2, 0, length, beeps)
+	in := encode(t, raw, 1, 0, length, beeps)
 	for name, x := range map[string]struct {
 		in     []*stream.Packet
 		at     func(time.Duration) time.Duration // when what was at a time is heard
@@ -118,7 +118,7 @@ func TestTime(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out := convert(t, all(), stream.Opus, x.in)
+			out := convert(t, all(), bare, x.in)
 			breaks := 0
 			for i, p := range out {
 				require.Equal(t, p.DTS, p.PTS)
@@ -154,14 +154,10 @@ func near(all []time.Duration, d, by time.Duration) bool {
 
 // TestDamage: a packet that cannot be decoded is silence, and what follows is at its time.
 func TestDamage(t *testing.T) {
-	for _, from := range []stream.Codec{stream.AAC, stream.Opus} {
-		to := stream.Opus
-		if from == stream.Opus {
-			to = stream.AAC
-		}
-		in := encode(t, from, 2, 0, 8*time.Second, beeps)
-		out := convert(t, all(), to, move(in, func(i int, p *stream.Packet) {
-			switch i % 50 {
+	for _, x := range [][2]stream.Codec{{stream.AAC, stream.Opus}, {stream.Opus, stream.AAC}} {
+		in := encode(t, x[0], 1, 0, 4*time.Second, beeps)
+		out := convert(t, all(), x[1], move(in, func(_ int, p *stream.Packet) {
+			switch p.PTS % time.Second / (20 * time.Millisecond) {
 			case 20:
 				p.Payload = nil
 			case 25, 26, 27:
@@ -171,17 +167,13 @@ func TestDamage(t *testing.T) {
 			}
 		}))
 		got := heard(t, out)
-		for _, d := range heard(t, in)[2:] {
-			if d%time.Second < 50*time.Millisecond && i64(d)%50 < 20 {
-				require.True(t, near(got, d, 5*time.Millisecond), "%v at %v: %v", from, d, got)
+		for _, d := range heard(t, in) {
+			if d > 50*time.Millisecond { // at first a decoder has not all it needs
+				require.True(t, near(got, d, 5*time.Millisecond), "%v at %v: %v", x[0], d, got)
 			}
 		}
-		require.Greater(t, len(got), 4)
 	}
 }
-
-// i64 is the number of the AAC packet at a time, near enough.
-func i64(d time.Duration) int64 { return stream.Ticks(d, 48000) / 1024 }
 
 // TestTracks: sound may change its coding, come and go, in the middle of a stream.
 func TestTracks(t *testing.T) {
@@ -197,7 +189,7 @@ func TestTracks(t *testing.T) {
 	}
 	var in []*stream.Packet
 	for i, x := range parts {
-		for _, p := range x.clip.Packets() {
+		for _, p := range until(1500*time.Millisecond, x.clip.Packets()) {
 			q := *p
 			q.DTS, q.PTS = p.DTS+time.Duration(i)*10*time.Second, p.PTS+time.Duration(i)*10*time.Second
 			in = append(in, &q)
@@ -219,7 +211,7 @@ func TestTracks(t *testing.T) {
 			}
 		}
 		require.NotZero(t, pictures)
-		require.Equal(t, x.want != 0, sounds > 150, "%d packets of sound from %v", sounds, x.clip)
+		require.Equal(t, x.want != 0, sounds > 60, "%d packets of sound from %v", sounds, x.clip)
 	}
 }
 

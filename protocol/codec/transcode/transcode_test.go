@@ -18,15 +18,12 @@ func TestClips(t *testing.T) {
 		to   stream.Codec
 	}{
 		{streamtest.H264AAC(), stream.Opus},
-		{streamtest.H264BFramesAAC(), stream.Opus},
 		{streamtest.AACOnly(), stream.Opus},
 		{streamtest.H264MP3(), stream.Opus},
-		{streamtest.H264MP3(), stream.AAC},
 		{streamtest.H264Opus(), stream.AAC},
-		{streamtest.VP9Opus(), stream.AAC},
 	} {
 		t.Run(x.clip.Name+" "+x.to.String(), func(t *testing.T) {
-			in := x.clip.Packets()
+			in := until(2*time.Second, x.clip.Packets())
 			out := convert(t, all(), x.to, in)
 			var picture [2][]*stream.Packet
 			for i, ps := range [][]*stream.Packet{in, out} {
@@ -80,7 +77,7 @@ func click(at time.Duration) float64 {
 // back.
 func TestClick(t *testing.T) {
 	for _, from := range []stream.Codec{stream.AAC, stream.Opus} {
-		in := encode(t, from, 2, 300*time.Millisecond, 2*time.Second, click)
+		in := encode(t, from, 2, 700*time.Millisecond, time.Second, click)
 		position := func(ps []*stream.Packet) float64 {
 			pcm, rate := decode(t, ps, time.Microsecond)
 			return (sound(ps)[0].PTS + stream.FromTicks(int64(peak(pcm)), rate)).Seconds() * 48000
