@@ -38,6 +38,9 @@ type source struct {
 
 func (m *Module) open(s *stream.Stream, at stream.Start) *source {
 	ctx, stop := context.WithCancelCause(m.ctx)
+	if with, err := s.Sound(stream.AAC); err == nil { // where sound is converted, into what all players know
+		s = with
+	}
 	return &source{s.Open(ctx, at), ctx, stop}
 }
 

@@ -162,9 +162,8 @@ func (s *server) watch(player, url string, low bool, d time.Duration) (w watched
 	page := strings.NewReplacer("LIBRARY", "/"+player+".js", "START", strings.NewReplacer("ADDRESS", strconv.Quote(url), "LOW", strconv.FormatBool(low), "TYPE", strconv.Quote(kind)).Replace(p.start)).Replace(playerPage)
 	name := fmt.Sprintf("%s-%d.html", player, time.Now().UnixNano())
 	require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(page), 0o644))
-	b := startBrowser(t)
-	require.NoError(t, b.deadline(d+time.Minute))
-	b.call("Page.navigate", map[string]any{"url": fmt.Sprintf("http://127.0.0.1:%d/%s", s.http, name)}, &struct{}{})
+	b := streamtest.StartBrowser(t)
+	b.Open(fmt.Sprintf("http://127.0.0.1:%d/%s", s.http, name))
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		time.Sleep(time.Second)
 		w = b.seen()

@@ -76,6 +76,14 @@ func (b bridge) To(from stream.Track, accept []stream.Codec) (stream.Codec, bool
 	return to, true
 }
 
+// New implements stream.Converter.
+func (b bridge) New(to stream.Codec, dst stream.Sink) stream.Sink {
+	if to == stream.Opus && !b.toRTC || to != stream.Opus && !b.toOthers {
+		return dst
+	}
+	return b.Converter.New(to, dst)
+}
+
 // converter gives what converts the sound of a vhost's streams; nil for nothing.
 func converter(root, v *conf.Scope, logger *slog.Logger) stream.Converter {
 	b := bridge{toRTC: v.Bool("rtc.rtmp_to_rtc"), toOthers: v.Bool("rtc.rtc_to_rtmp")}
