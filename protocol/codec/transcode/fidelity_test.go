@@ -112,7 +112,7 @@ func TestDecoders(t *testing.T) {
 		{until(2*time.Second, streamtest.H264MP3().Packets()), 60},
 	} {
 		want, got := reference(t, x.in), samples(t, x.in)
-		db := snr(want, got)
+		db := snr(want[:len(want)-200], got) // a filter sees an end that is no silence
 		t.Logf("%v, %d Hz, %d channels: %.1f dB", sound(x.in)[0].Info().Codec, sound(x.in)[0].Info().SampleRate, sound(x.in)[0].Info().Channels, db)
 		require.Greater(t, db, x.min)
 		require.InDelta(t, len(want), len(got), 2000)
