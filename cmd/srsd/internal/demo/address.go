@@ -16,6 +16,7 @@ var defaults = []string{
 	"SRS_VHOST_HTTP_REMUX_ENABLED=on", "SRS_VHOST_HTTP_REMUX_MOUNTS=[vhost]/[app]/[stream].ts [vhost]/[app]/[stream].mp4", "SRS_DAEMON=off",
 	"SRS_VHOST_HLS_ENABLED=on", "SRS_VHOST_HLS_HLS_MEMORY=on", "SRS_VHOST_HLS_HLS_LOW_LATENCY=on", "SRS_VHOST_HLS_HLS_FRAGMENT=1",
 	"SRS_VHOST_DASH_ENABLED=on", "SRS_VHOST_DASH_DASH_MEMORY=on", "SRS_VHOST_DASH_DASH_LOW_LATENCY=on", "SRS_VHOST_DASH_DASH_FRAGMENT=1",
+	"SRS_RTC_SERVER_ENABLED=on", "SRS_VHOST_RTC_ENABLED=on", "SRS_VHOST_RTC_RTMP_TO_RTC=on", "SRS_VHOST_RTC_RTC_TO_RTMP=on",
 	"SRS_HTTP_API_ENABLED=on", "SRS_HTTP_API_AUTH_ANONYMOUS=off", // for this machine alone
 }
 
@@ -47,7 +48,7 @@ func value(env []string, name string) string {
 
 // Addresses are where a demo plays, as host:port; empty for what is off.
 type Addresses struct {
-	RTMP, RTMPS, HTTP, HTTPS, API string
+	RTMP, RTMPS, HTTP, HTTPS, API, RTC string
 }
 
 // AddressesOf gives those of a configuration, for somebody on the same machine.
@@ -61,6 +62,9 @@ func AddressesOf(r *conf.Scope) Addresses {
 	}
 	if r.Bool("http_server.https.enabled") {
 		a.HTTPS = local(r.Addr("http_server.https.listen"))
+	}
+	if r.Bool("rtc_server.enabled") {
+		a.RTC = local(r.Addr("rtc_server.listen"))
 	}
 	if r.Bool("http_api.enabled") {
 		a.API = local(r.Addr("http_api.listen"))
@@ -115,6 +119,9 @@ func (a Addresses) Text() string {
 	if a.HTTP != "" { // ffplay has no WebSockets
 		row("WS-FLV", url("ws", a.HTTP, path+".flv")+"   in a browser: "+url("http", a.HTTP, "/?ws"))
 	}
+	if a.HTTP != "" && a.RTC != "" {
+		row("WebRTC", "in a browser: "+url("http", a.HTTP, "/players/whep.html?autostart=true"))
+	}
 	if a.API != "" {
 		row("HTTP API", "curl "+url("http", a.API, "/api/v1/streams/"))
 	}
@@ -124,6 +131,11 @@ func (a Addresses) Text() string {
 		if a.HTTP != "" {
 			fmt.Fprintf(&b, "  ffplay %s\n", url("http", a.HTTP, "/"+App+"/mine.flv"))
 		}
+	}
+	if a.HTTP != "" && a.RTC != "" {
+		fmt.Fprintf(&b, "\nPublish your camera as %s/camera in a browser, and play it in another, or by any other protocol:\n\n", App)
+		fmt.Fprintf(&b, "  %s\n", url("http", a.HTTP, "/players/whip.html?stream=camera"))
+		fmt.Fprintf(&b, "  %s\n", url("http", a.HTTP, "/players/whep.html?stream=camera"))
 	}
 	b.WriteString("\nCtrl-C ends it.\n\n")
 	return b.String()

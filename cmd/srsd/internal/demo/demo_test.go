@@ -72,7 +72,7 @@ func TestText(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	f, err := conf.Load(conf.Options{EnvOnly: true, Environ: Environ([]string{"SRS_LISTEN=[::]:2000 2001", "SRS_HTTP_SERVER_LISTEN="})})
 	require.NoError(t, err)
-	require.Equal(t, Addresses{RTMP: "127.0.0.1:2000", HTTP: "127.0.0.1:8080", API: "127.0.0.1:8080"}, AddressesOf(f.Root()))
+	require.Equal(t, Addresses{RTMP: "127.0.0.1:2000", HTTP: "127.0.0.1:8080", API: "127.0.0.1:8080", RTC: "127.0.0.1:8000"}, AddressesOf(f.Root()))
 	require.False(t, f.Root().Bool("http_api.auth.anonymous"))
 	f, err = conf.Load(conf.Options{EnvOnly: true, Environ: Environ([]string{"SRS_HTTP_SERVER_LISTEN=81", "SRS_HTTP_API_LISTEN=82"})})
 	require.NoError(t, err)
