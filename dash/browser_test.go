@@ -3,15 +3,11 @@
 package dash_test
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -70,7 +66,7 @@ type screen struct {
 	Errors  []string
 }
 
-const look = `JSON.stringify({time: video.currentTime, frames: video.getVideoPlaybackQuality().totalVideoFrames,
+const look = `({time: video.currentTime, frames: video.getVideoPlaybackQuality().totalVideoFrames,
 	width: video.videoWidth, latency: latency() || 0, stalls: stalls, errors: errors})`
 
 // TestPlayers plays in Chromium with dash.js and shaka-player.
@@ -100,10 +96,8 @@ func TestPlayers(t *testing.T) {
 			r := newRig(t, vhost(x.vhost), &page{modules, x.player, script})
 			stop := r.live(key, streamtest.H264AAC())
 			r.await("/live/av.mpd", nil)
-			b := startBrowser(t)
-			var nav struct{ ErrorText string }
-			b.call("Page.navigate", map[string]any{"url": r.url + "/page.html"}, &nav)
-			require.Empty(t, nav.ErrorText)
+			b := viewer{streamtest.StartBrowser(t)}
+			b.Open(r.url + "/page.html")
 			first := b.await(t, "the first picture", func(s screen) bool { return s.Frames > 0 && s.Width == 320 })
 			b.await(t, "six seconds", func(s screen) bool { return s.Time >= first.Time+6 && s.Frames >= first.Frames+120 })
 			last := b.await(t, "latency", func(s screen) bool { return s.Latency > 0 && s.Latency < x.latency })
@@ -129,106 +123,22 @@ func observe() int {
 	return int(d.Seconds())
 }
 
-// browser is a Chromium without a window, told what to do over a pair of pipes (the Chrome DevTools
-// Protocol; each message ends with a zero byte).
-type browser struct {
-	t       *testing.T
-	to      *os.File
-	from    *bufio.Reader
-	session string // of the page; empty for the browser itself
-	id      int
-}
-
-func startBrowser(t *testing.T) *browser {
-	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		t.Skip("chromium is not installed")
-	}
-	in, to, err := os.Pipe()
-	require.NoError(t, err)
-	from, out, err := os.Pipe()
-	require.NoError(t, err)
-	dir, err := os.MkdirTemp("", "dash-browser-") // t.TempDir would fail on what is still being written
-	require.NoError(t, err)
-	cmd := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage",
-		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-		"--autoplay-policy=no-user-gesture-required", "--remote-debugging-pipe", "--user-data-dir="+dir, "about:blank")
-	cmd.ExtraFiles = []*os.File{in, out} // 3 and 4, as the option wants them
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = time.Second // its helpers may have the output open for longer
-	require.NoError(t, cmd.Start())
-	_, _ = in.Close(), out.Close()
-	t.Cleanup(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // with all processes of its own
-		_ = cmd.Wait()
-		_, _ = to.Close(), from.Close()
-		_ = os.RemoveAll(dir)
-	})
-	require.NoError(t, from.SetReadDeadline(time.Now().Add(5*patience)))
-	b := &browser{t: t, to: to, from: bufio.NewReader(from)}
-	var target struct{ TargetID string }
-	b.call("Target.createTarget", map[string]any{"url": "about:blank"}, &target)
-	var attached struct{ SessionID string }
-	b.call("Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached)
-	b.session = attached.SessionID
-	return b
-}
-
-// call sends a command and waits for its result. Events are left out.
-func (b *browser) call(method string, params map[string]any, result any) {
-	b.t.Helper()
-	b.id++
-	m := map[string]any{"id": b.id, "method": method, "params": params}
-	if b.session != "" {
-		m["sessionId"] = b.session
-	}
-	text, err := json.Marshal(m)
-	require.NoError(b.t, err)
-	_, err = b.to.Write(append(text, 0))
-	require.NoError(b.t, err, method)
-	for {
-		text, err := b.from.ReadBytes(0)
-		require.NoError(b.t, err, method)
-		var answer struct {
-			ID     int
-			Result json.RawMessage
-			Error  *struct{ Message string }
-		}
-		require.NoError(b.t, json.Unmarshal(text[:len(text)-1], &answer))
-		if answer.ID != b.id {
-			continue
-		}
-		if answer.Error != nil {
-			b.t.Fatal(method, ": ", answer.Error.Message)
-		}
-		require.NoError(b.t, json.Unmarshal(answer.Result, result))
-		return
-	}
-}
+// viewer is who looks at the page.
+type viewer struct{ *streamtest.Browser }
 
 // look reads the page. Before it is loaded there is nothing to see.
-func (b *browser) look() (s screen, ok bool) {
-	var r struct {
-		Result struct{ Value string }
-	}
-	b.call("Runtime.evaluate", map[string]any{"expression": look, "returnByValue": true}, &r)
-	return s, json.Unmarshal([]byte(r.Result.Value), &s) == nil
+func (v viewer) look() (s screen, ok bool) {
+	err := v.Eval(look, &s)
+	return s, err == nil
 }
 
 // await looks until ok.
-func (b *browser) await(t *testing.T, what string, ok func(screen) bool) screen {
+func (v viewer) await(t *testing.T, what string, ok func(screen) bool) screen {
 	t.Helper()
 	var s screen
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		var read bool
-		if s, read = b.look(); read && ok(s) {
+		if s, read = v.look(); read && ok(s) {
 			return s
 		}
 		require.Empty(t, s.Errors)

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/srsgo/srs/stream/streamtest"
 )
 
 // The clock's picture: the time of capture in ms, a bit a block, in the upper rows.
@@ -141,6 +142,9 @@ type watched struct {
 	State       string
 }
 
+const sight = `({...seen, time: video.currentTime, frames: video.getVideoPlaybackQuality().totalVideoFrames, width: video.videoWidth,
+	state: 'ready ' + video.readyState + ', buffered ' + [...Array(video.buffered.length).keys()].map(i => video.buffered.start(i) + '-' + video.buffered.end(i))})`
+
 // watch plays a URL in a page of its own for so long.
 func (s *server) watch(player, url string, low bool, d time.Duration) (w watched) {
 	t := s.t
@@ -166,33 +170,17 @@ func (s *server) watch(player, url string, low bool, d time.Duration) (w watched
 	b.Open(fmt.Sprintf("http://127.0.0.1:%d/%s", s.http, name))
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		time.Sleep(time.Second)
-		w = b.seen()
+		_ = b.Eval(sight, &w) // an error while the page loads
 		if len(w.Errors) > 0 {
 			break
 		}
 	}
 	if dir := os.Getenv("SRS_SCREENSHOTS"); dir != "" {
-		b.screenshot(filepath.Join(dir, t.Name()[len("TestPlayers/"):]+".png"))
+		file := filepath.Join(dir, t.Name()+".png")
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		require.NoError(t, os.WriteFile(file, b.Screenshot(), 0o644))
 	}
 	return w
-}
-
-func (b *browser) seen() (w watched) {
-	var r struct {
-		Result struct{ Value string }
-	}
-	b.call("Runtime.evaluate", map[string]any{"returnByValue": true, "expression": `typeof seen === 'undefined' ? '{}' : JSON.stringify({...seen,
-		time: video.currentTime, frames: video.getVideoPlaybackQuality().totalVideoFrames, width: video.videoWidth,
-		state: 'ready ' + video.readyState + ', buffered ' + [...Array(video.buffered.length).keys()].map(i => video.buffered.start(i) + '-' + video.buffered.end(i))})`}, &r)
-	require.NoError(b.t, json.Unmarshal([]byte(r.Result.Value), &w))
-	return w
-}
-
-func (b *browser) screenshot(file string) {
-	var r struct{ Data []byte }
-	b.call("Page.captureScreenshot", map[string]any{"format": "png"}, &r)
-	require.NoError(b.t, os.MkdirAll(filepath.Dir(file), 0o755))
-	require.NoError(b.t, os.WriteFile(file, r.Data, 0o644))
 }
 
 // latencyOf is the middle one, once the player has settled.

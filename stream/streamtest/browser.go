@@ -116,6 +116,14 @@ func (b *Browser) Eval(expression string, result any) error {
 	return json.Unmarshal(r.Result.Value, result)
 }
 
+// Screenshot gives the page as a PNG.
+func (b *Browser) Screenshot() []byte {
+	b.t.Helper()
+	var r struct{ Data []byte }
+	b.call("Page.captureScreenshot", map[string]any{"format": "png"}, &r)
+	return r.Data
+}
+
 // call sends a command and waits for its result. Events are left out.
 func (b *Browser) call(method string, params map[string]any, result any) {
 	b.t.Helper()
