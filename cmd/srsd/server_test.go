@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -72,6 +73,9 @@ func launch(t *testing.T, text string, env []string, args ...string) *server {
 	s := &server{t: t, dir: t.TempDir(), rtmp: freePort(t), http: freePort(t), api: freePort(t), ended: make(chan struct{})}
 	if text != "" {
 		s.write(text)
+	}
+	if slices.Contains(args, "-demo") { // which has this port too
+		env = append(env, fmt.Sprintf("SRS_RTC_SERVER_LISTEN=127.0.0.1:%d", freePort(t)))
 	}
 	for i := range env {
 		env[i] = strings.NewReplacer("=RTMP", fmt.Sprintf("=127.0.0.1:%d", s.rtmp), "=HTTP", fmt.Sprintf("=127.0.0.1:%d", s.http)).Replace(env[i])

@@ -76,7 +76,7 @@ func TestEnvironment(t *testing.T) {
 	require.False(t, f.Root().Bool("http_api.auth.anonymous"))
 	f, err = conf.Load(conf.Options{EnvOnly: true, Environ: Environ([]string{"SRS_HTTP_SERVER_LISTEN=81", "SRS_HTTP_API_LISTEN=82"})})
 	require.NoError(t, err)
-	require.Equal(t, Addresses{RTMP: "127.0.0.1:1935", HTTP: "127.0.0.1:81", API: "127.0.0.1:82"}, AddressesOf(f.Root()))
+	require.Equal(t, Addresses{RTMP: "127.0.0.1:1935", HTTP: "127.0.0.1:81", API: "127.0.0.1:82", RTC: "127.0.0.1:8000"}, AddressesOf(f.Root()))
 	require.False(t, f.Daemon())
 	require.Equal(t, "console", f.Root().String("srs_log_tank"))
 }
