@@ -163,16 +163,15 @@ func (c *chain) mix(p PCM) []float32 {
 }
 
 func clip(v float32) float32 {
-	if v >= -1 && v <= 1 {
-		return v
-	}
 	switch {
 	case v > 1:
 		return 1
 	case v < -1:
 		return -1
+	case v != v:
+		return 0
 	}
-	return 0
+	return v
 }
 
 // push takes samples of rate, and encodes the packets that are full.

@@ -31,6 +31,9 @@ func Codec(cfg Config) transcode.Codec {
 			if _, ok := matroskaID(t.Codec); !ok {
 				return stream.ErrUnsupported
 			}
+			if len(t.Config) == 0 && (t.Codec == stream.AAC || t.Codec == stream.FLAC) {
+				return fmt.Errorf("no configuration: %w", stream.ErrUnsupported)
+			}
 			return r.found()
 		},
 		NewDecoder: r.newDecoder,

@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,6 +117,35 @@ func reached(out *streamtest.Recorder) (at time.Duration) {
 	return at
 }
 
+// flac gives FLAC, taken apart by ffprobe.
+func flac(t *testing.T) (out []*stream.Packet) {
+	t.Helper()
+	if _, err := exec.LookPath("ffprobe"); err != nil {
+		t.Skip("no ffprobe: ", err)
+	}
+	b := made(t, "-ac", "2", "-c:a", "flac", "-frame_size", "4608", "-f", "flac")
+	probe := exec.Command("ffprobe", "-v", "error", "-show_entries", "packet=size", "-of", "csv=p=0", "pipe:0")
+	probe.Stdin = bytes.NewReader(b)
+	text, err := probe.Output()
+	require.NoError(t, err)
+	var sizes []int
+	total := 0
+	for _, line := range strings.Fields(string(text)) {
+		n, err := strconv.Atoi(strings.Trim(line, ","))
+		require.NoError(t, err)
+		sizes, total = append(sizes, n), total+n
+	}
+	// "fLaC", the head of the first block, and STREAMINFO; the packets are at the end.
+	tracks := &stream.Tracks{List: []stream.Track{{Codec: stream.FLAC, Config: b[8:42], SampleRate: 48000, Channels: 2}}}
+	b = b[len(b)-total:]
+	for i, n := range sizes {
+		at := stream.FromTicks(int64(i)*4608, 48000)
+		out = append(out, &stream.Packet{Tracks: tracks, DTS: at, PTS: at, Payload: b[:n]})
+		b = b[n:]
+	}
+	return out
+}
+
 // TestDecode: sound that no codec in process takes comes out at its time.
 func TestDecode(t *testing.T) {
 	needFFmpeg(t)
@@ -132,6 +163,7 @@ func TestDecode(t *testing.T) {
 		"HE-AAC": adts(t, made(t, "-ac", "2", "-ar", "24000", "-c:a", "aac", "-b:a", "64k", "-f", "adts"), he),
 		"5.1":    adts(t, made(t, "-ac", "6", "-c:a", "aac", "-b:a", "256k", "-f", "adts"), surround),
 		"AC-3":   dolby,
+		"FLAC":   flac(t),
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := transcode.New(transcode.Config{Codecs: []transcode.Codec{opus.Codec(), ffmpeg.Codec(ffmpeg.Config{})}})

@@ -72,7 +72,7 @@ func appendHead(dst []byte, t stream.Track) []byte {
 	entry = appendElement(entry, idCodecID, []byte(name)...)
 	if private := t.Config; len(private) > 0 {
 		if t.Codec == stream.FLAC { // the stream's head, with STREAMINFO as its last block
-			private = append([]byte{'f', 'L', 'a', 'C', 0x80, 0, 0, byte(len(private))}, private...)
+			private = append([]byte{'f', 'L', 'a', 'C', 0x80, 0, byte(len(private) >> 8), byte(len(private))}, private...)
 		}
 		entry = appendElement(entry, idCodecPrivate, private...)
 	}

@@ -52,8 +52,8 @@ func (f *frames) Read(p []byte) (int, error) {
 type decoder struct {
 	in    frames
 	dec   *gomp3.Decoder
-	head  codec.MP3 // of the decoder's first frame
-	have  int       // bytes of it that the next frame can refer to
+	rate  int // of dec, in Hz
+	have  int // bytes of earlier frames that the next one can refer to
 	bytes [4 * 1152]byte
 	out   []float32
 }
@@ -94,12 +94,12 @@ func (d *decoder) Decode(b []byte, pts time.Duration) (pcm transcode.PCM, err er
 	}
 	d.in.b = append(d.in.b[:0], b...)
 	d.in.left = d.in.b
-	if d.dec == nil || h.SampleRate != d.head.SampleRate {
+	if d.dec == nil || h.SampleRate != d.rate {
 		d.dec, err = gomp3.NewDecoder(&d.in)
 		if err != nil {
 			return transcode.PCM{}, fmt.Errorf("mp3: %w", err)
 		}
-		d.head, d.have = h, 0
+		d.rate, d.have = h.SampleRate, 0
 	}
 	d.out = d.out[:0]
 	// The decoder must not come to the end of what it reads: it would forget what the next frame
