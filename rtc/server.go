@@ -53,6 +53,7 @@ func (x server) Open(ctx context.Context, r *signal.Request) (*signal.Session, e
 	out, err := s.answer(ctx, r)
 	if err != nil {
 		s.end(err)
+		m.leave(s) // it may have ended before it entered
 		return nil, err
 	}
 	return out, nil

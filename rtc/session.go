@@ -99,8 +99,9 @@ func (s *session) setPeer(p *peer.Peer) {
 	s.peer = p
 	over := s.over
 	s.mu.Unlock()
-	if over {
+	if over { // before it entered
 		p.Close(nil)
+		s.m.leave(s)
 	}
 }
 
