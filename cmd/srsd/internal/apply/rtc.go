@@ -84,14 +84,19 @@ func (b bridge) New(to stream.Codec, dst stream.Sink) stream.Sink {
 	return b.Converter.New(to, dst)
 }
 
+// soundCodecs are those of sound, the ones in process first.
+func soundCodecs() []transcode.Codec {
+	return []transcode.Codec{opus.Codec(), aac.Codec(), mp3.Codec(), ffmpeg.Codec(ffmpeg.Config{})}
+}
+
 // converter gives what converts the sound of a vhost's streams; nil for nothing.
-func converter(root, v *conf.Scope, logger *slog.Logger) stream.Converter {
+func (c *Config) converter(v *conf.Scope, logger *slog.Logger) stream.Converter {
 	b := bridge{toRTC: v.Bool("rtc.rtmp_to_rtc"), toOthers: v.Bool("rtc.rtc_to_rtmp")}
-	if !root.Bool("rtc_server.enabled") || !v.Bool("rtc.enabled") || !b.toRTC && !b.toOthers {
+	if !c.file.Root().Bool("rtc_server.enabled") || !v.Bool("rtc.enabled") || !b.toRTC && !b.toOthers {
 		return nil
 	}
 	b.Converter = transcode.New(transcode.Config{
-		Codecs:      []transcode.Codec{opus.Codec(), aac.Codec(), mp3.Codec(), ffmpeg.Codec(ffmpeg.Config{})},
+		Codecs:      c.codecs,
 		OpusBitRate: v.Int("rtc.opus_bitrate"), AACBitRate: v.Int("rtc.aac_bitrate"), Logger: logger,
 	})
 	return b

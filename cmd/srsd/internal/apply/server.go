@@ -17,6 +17,7 @@ import (
 	"github.com/srsgo/srs/protocol"
 	"github.com/srsgo/srs/protocol/amf"
 	"github.com/srsgo/srs/protocol/api"
+	"github.com/srsgo/srs/protocol/codec/transcode"
 	"github.com/srsgo/srs/protocol/files"
 	"github.com/srsgo/srs/protocol/gate"
 	"github.com/srsgo/srs/protocol/hook"
@@ -39,7 +40,8 @@ type Config struct {
 	api      *api.Config   // nil without it
 	files    *files.Config // likewise
 	uploads  map[uploadKey]*upload
-	throttle *token.Throttle // of all that guess credentials of streams, before and after a reload
+	codecs   []transcode.Codec // of sound; they bound the children of all vhosts, before and after a reload
+	throttle *token.Throttle   // of all that guess credentials of streams, before and after a reload
 
 	tls  *tls.Config            // of RTMPS; nil without it
 	pair *protocol.CertReloader // likewise
@@ -61,9 +63,10 @@ func (c *certificate) get(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
 func New(f *conf.File, logger *slog.Logger, old *Config) (*Config, error) {
 	c := &Config{file: f, vhosts: map[string]vhost{}, live: &certificate{}}
 	if old != nil {
-		c.live, c.throttle = old.live, old.throttle
+		c.live, c.throttle, c.codecs = old.live, old.throttle, old.codecs
 	} else {
 		c.throttle = token.NewThrottle(token.ThrottleConfig{})
+		c.codecs = soundCodecs()
 	}
 	if err := c.readUploads(f, logger, old); err != nil {
 		return nil, err

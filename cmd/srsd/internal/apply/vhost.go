@@ -44,7 +44,7 @@ type Pithy struct {
 func (c *Config) readVhost(v *conf.Vhost, logger *slog.Logger) (vhost, error) {
 	g, err := c.gateVhost(v.Scope)
 	set := settings(v.Scope)
-	set.Convert = converter(c.file.Root(), v.Scope, logger)
+	set.Convert = c.converter(v.Scope, logger)
 	return vhost{
 		settings: set, rtmp: rtmpVhost(v.Scope), remux: remux(v.Scope),
 		gate: g, hook: hookVhost(v.Scope), hls: hlsVhost(v.Scope, c.uploadFor(v, "hls")), dash: dashVhost(v.Scope, c.uploadFor(v, "dash")),
