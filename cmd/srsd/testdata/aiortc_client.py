@@ -8,9 +8,15 @@ import sys
 import time
 
 import aiohttp
+import aioice.ice
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaPlayer
 from aiortc.mediastreams import MediaStreamError
+
+
+# A machine may have no address but loopback's, which aioice leaves out.
+host_addresses = aioice.ice.get_host_addresses
+aioice.ice.get_host_addresses = lambda *family, **named: host_addresses(*family, **named) + ["127.0.0.1"]
 
 
 async def signal(http, pc, url):
