@@ -35,7 +35,7 @@ const look = `(() => {
 func awaitScreen(t *testing.T, b *streamtest.Browser, what string, ok func(screen) bool) screen {
 	t.Helper()
 	var s screen
-	for end := time.Now().Add(4 * patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		s = screen{}
 		if b.Eval(look, &s) == nil && ok(s) {
 			return s

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/srsgo/srs/stream/streamtest"
 )
 
 // list asks for a document until it has a text.
@@ -30,7 +32,7 @@ func (s *server) list(path, text string) (body string) {
 		b, err := io.ReadAll(resp.Body)
 		body = string(b)
 		return err == nil && strings.Contains(body, text)
-	}, 2*patience, 50*time.Millisecond, "%s has %q", path, text)
+	}, patience, 50*time.Millisecond, "%s has %q", path, text)
 	return body
 }
 
@@ -147,7 +149,7 @@ vhost __defaultVhost__ {
 	require.Eventually(t, func() bool {
 		left, _ := filepath.Glob(filepath.Join(root, "a*"))
 		return len(left) == 0
-	}, 2*patience, 50*time.Millisecond, "disposed of")
+	}, patience, 50*time.Millisecond, "disposed of")
 	resp, err = http.Get(fmt.Sprintf("http://127.0.0.1:%d/live/a.m3u8", s.http))
 	require.NoError(t, err)
 	_ = resp.Body.Close()
@@ -168,21 +170,25 @@ func first(t *testing.T, file string, n int) []byte {
 // TestKilled: a recording that a killed server leaves is there after the next start, but for its last part.
 func TestKilled(t *testing.T) {
 	needs(t, "ffprobe")
+	var clip int64 // 4 s
+	for _, p := range streamtest.H264AAC().Packets() {
+		clip += int64(len(p.Payload))
+	}
 	for _, ext := range []string{"mp4", "flv", "ts"} {
 		t.Run(ext, func(t *testing.T) {
 			s := launch(t, basic+"vhost __defaultVhost__ { dvr { enabled on; dvr_path ./rec/[stream]."+ext+"; } }\n", nil, "-c", "srs.conf")
-			stop := s.publish("a")
-			time.Sleep(5 * time.Second)
+			stop := s.publishFast("a", 4)
+			file := filepath.Join(s.dir, "rec/a."+ext)
+			require.Eventually(t, func() bool { f, err := os.Stat(file + ".tmp"); return err == nil && f.Size() > 3*clip/2 }, patience, 10*time.Millisecond)
 			require.NoError(t, s.cmd.Process.Kill())
 			<-s.ended
 			stop()
-			file := filepath.Join(s.dir, "rec/a."+ext)
 			require.FileExists(t, file+".tmp")
 			old := time.Now().Add(-time.Minute) // else it might be another process's
 			require.NoError(t, os.Chtimes(file+".tmp", old, old))
 			s.ended = make(chan struct{})
 			s.run(program(s.dir, nil, "-c", "srs.conf"))
-			require.Eventually(t, func() bool { _, err := os.Stat(file); return err == nil }, 2*patience, 50*time.Millisecond)
+			require.Eventually(t, func() bool { _, err := os.Stat(file); return err == nil }, patience, 50*time.Millisecond)
 			duration, packets := probe(t, file)
 			require.Greater(t, duration, 3.0)
 			require.Greater(t, packets["h264"], 70)
@@ -223,7 +229,7 @@ func TestBucket(t *testing.T) {
 	s.awaitMatch("cannot be sent") // nobody is there yet
 	serve()
 	playlist := filepath.Join(bucket, "cdn/live/a.m3u8")
-	require.Eventually(t, func() bool { return exists(playlist) }, 4*patience, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return exists(playlist) }, patience, 50*time.Millisecond)
 	b, err := os.ReadFile(playlist)
 	require.NoError(t, err)
 	for line := range strings.Lines(string(b)) {
@@ -233,7 +239,7 @@ func TestBucket(t *testing.T) {
 	}
 	stop()
 	movie := filepath.Join(bucket, "cdn/live/a.mp4")
-	require.Eventually(t, func() bool { return exists(movie) }, 2*patience, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return exists(movie) }, patience, 50*time.Millisecond)
 	duration, _ := probe(t, movie)
 	require.Greater(t, duration, 1.0)
 	require.NotContains(t, s.output(), "planted-")

@@ -25,7 +25,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const patience = 10 * time.Second
+// patience is how long a test waits for what must come.
+const patience = time.Minute
 
 // freePort gives a port of 127.0.0.1 that was free a moment ago.
 func freePort(t *testing.T) int {
@@ -146,8 +147,14 @@ func (s *server) exits() int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
-// publish sends a clip until stop is called. The first failure is told by the channel.
+// publish sends a clip until stop is called.
 func (s *server) publish(name string) (stop func()) {
+	s.t.Helper()
+	return s.publishFast(name, 1)
+}
+
+// publishFast is publish, so many times faster than real time.
+func (s *server) publishFast(name string, speed float64) (stop func()) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
@@ -155,7 +162,7 @@ func (s *server) publish(name string) (stop func()) {
 	require.NoError(s.t, err)
 	run, end := context.WithCancel(s.t.Context())
 	var work sync.WaitGroup
-	work.Go(func() { _ = streamtest.Publish(run, c, streamtest.H264AAC().Loop(0), 1) })
+	work.Go(func() { _ = streamtest.Publish(run, c, streamtest.H264AAC().Loop(0), speed) })
 	stop = sync.OnceFunc(func() { end(); _ = c.Close(); work.Wait() })
 	s.t.Cleanup(stop)
 	return stop
