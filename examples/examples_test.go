@@ -46,6 +46,10 @@ var tests = map[string]func(t *testing.T, program string){
 	"hlsserver":    hlsserver,
 	"dashserver":   dashserver,
 	"record":       record,
+
+	"whip2rtmp":     whip2rtmp,
+	"rtmp2whep":     rtmp2whep,
+	"recordbrowser": recordbrowser,
 }
 
 func TestExamples(t *testing.T) {
