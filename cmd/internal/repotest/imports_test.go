@@ -228,6 +228,10 @@ func TestLinked(t *testing.T) {
 	api := []string{jose, "github.com/prometheus/client_golang", "github.com/prometheus/client_model", "github.com/prometheus/common",
 		"github.com/prometheus/procfs", "github.com/beorn7/perks", "github.com/cespare/xxhash/v2", "github.com/munnerz/goautoneg",
 		"github.com/pandatix/go-abnf", "google.golang.org/protobuf", "golang.org/x/sys"}
+	webrtc := []string{"github.com/pion/dtls/v2", "github.com/pion/interceptor", "github.com/pion/logging", "github.com/pion/randutil",
+		"github.com/pion/rtcp", "github.com/pion/rtp", "github.com/pion/sdp/v3", "github.com/pion/srtp/v2", "github.com/pion/stun",
+		"github.com/pion/transport/v2", "github.com/wlynxg/anet", "golang.org/x/crypto", "golang.org/x/net"}
+	sound := []string{"github.com/thesyncim/gopus", "github.com/tphakala/go-aac"} // of the examples that convert it
 	for _, x := range []struct {
 		packages []string
 		modules  []string // beside this one
@@ -236,7 +240,7 @@ func TestLinked(t *testing.T) {
 		{[]string{"stream", "protocol", "rtmp", "flv"}, append([]string{"github.com/bluenviron/mediacommon/v2"}, gobwas...)},
 		{[]string{"protocol/gate"}, []string{jose}},
 		{[]string{"protocol/api"}, api},
-		{[]string{"examples/..."}, slices.Concat([]string{"github.com/bluenviron/mediacommon/v2", "github.com/grafov/m3u8"}, gobwas, api)},
+		{[]string{"examples/..."}, slices.Concat([]string{"github.com/bluenviron/mediacommon/v2", "github.com/grafov/m3u8"}, gobwas, api, webrtc, sound)},
 	} {
 		for _, goos := range []string{"linux", "darwin", "windows"} {
 			var from []string
