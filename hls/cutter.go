@@ -51,6 +51,8 @@ type cutter struct {
 	deviation int64 // of that, in segments
 
 	ill bool // the last segment came to nothing: that was logged
+
+	assembly assembly
 }
 
 // timeline is that of a sound track: its frames lie end to end.
@@ -86,6 +88,7 @@ func (k *cutter) write(p *stream.Packet) {
 	if !k.wants(p.Tracks, p.Track) {
 		return
 	}
+	k.hear(p)
 	k.jump = k.jump || p.Flags&stream.Discontinuity != 0 && k.began
 	video := p.Kind() == stream.KindVideo
 	if !video {
@@ -122,7 +125,7 @@ func (k *cutter) follow(t *stream.Tracks) {
 	}
 	k.jump = k.began
 	k.video = -1
-	k.sound = make([]timeline, len(t.List))
+	k.sound, k.assembly.heard = make([]timeline, len(t.List)), make([]bool, len(t.List))
 	for i := range t.List {
 		x := &t.List[i]
 		if !mpegts.Carries(x.Codec) {
@@ -266,6 +269,10 @@ func (k *cutter) cut(at time.Duration) {
 	k.buf = k.mux.Flush(k.buf)
 	k.size = len(k.buf)
 	k.open = false
+	if !k.complete(at) {
+		k.jump = k.broken
+		return
+	}
 	err := k.c.addTS(k, at-k.start)
 	if err != nil {
 		k.c.fail(k.l.name, err, !k.ill)
@@ -276,6 +283,7 @@ func (k *cutter) cut(at time.Duration) {
 // end ends the publication. What is too short for a segment is lost.
 func (k *cutter) end() {
 	if k.open && k.last-k.start >= minSegment {
+		k.assembly.done = true // better than nothing
 		k.cut(k.last)
 	}
 	k.open = false

@@ -41,5 +41,7 @@
 //
 // A list begins with the key of its first segment. Segments are not deleted the moment that they leave the
 // playlist. An unchanged sequence header is no discontinuity. A failure to write files does
-// not close the publisher under hls_on_error continue.
+// not close the publisher under hls_on_error continue. In TS, the first segment of a publication that is listed has
+// all tracks that the publisher has announced: for sound that comes late, 10 s are waited at most, since
+// players in browsers fail where a track comes later.
 package hls

@@ -120,6 +120,34 @@ func TestRepublish(t *testing.T) {
 	})
 }
 
+// The first segment has all tracks that are announced, unless one stays silent for long.
+func TestAnnouncedSound(t *testing.T) {
+	for _, x := range []struct {
+		from, until time.Duration // sound, and all
+		sum         float64
+	}{
+		{0, 8 * time.Second, 8},
+		{1500 * time.Millisecond, 8 * time.Second, 8},
+		{5 * time.Second, 12 * time.Second, 8}, // the segment that has the first of it begins at 4 s
+		{time.Minute, 20 * time.Second, 12},
+		{time.Minute, 7 * time.Second, 1}, // what there is at the end
+	} {
+		t.Run(x.from.String()+" of "+x.until.String(), func(t *testing.T) {
+			bubble(t, one(plain(2*time.Second, time.Minute)), func(t *testing.T, r *rig) {
+				r.publish(t, live, encoder{clip: streamtest.H264AAC(), gop: time.Second, until: x.until, drop: func(p *stream.Packet) bool {
+					return p.Kind() == stream.KindAudio && p.DTS < x.from
+				}}.source())
+				text := r.body(t, "/live/av.m3u8")
+				_, sum := lengths(t, text)
+				require.InDelta(t, x.sum, sum, 0.1, text)
+				require.Equal(t, []string{"0"}, tag(text, "EXT-X-MEDIA-SEQUENCE"))
+				require.Equal(t, "av-0.ts", uris(text)[0])
+				require.NotContains(t, text, "DISCONTINUITY")
+			})
+		})
+	}
+}
+
 // A stream that nobody publishes any more is forgotten.
 func TestDispose(t *testing.T) {
 	dir := t.TempDir()
