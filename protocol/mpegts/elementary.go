@@ -17,7 +17,7 @@ type elementary struct {
 	id    byte   // stream id of its PES packets
 	codec stream.Codec
 	sets  []byte // parameter sets in Annex B
-	owed  bool   // they are new
+	owed  bool   // the next picture has them
 	adts  codec.ADTS
 	rate  int // Hz
 

@@ -47,9 +47,14 @@ func (m *Muxer) follow(dst []byte, t *stream.Tracks) []byte {
 }
 
 // AppendSegmentStart appends the tables, which begin a segment: of the tracks t, at the
-// time at. Flush what belongs to the segment before first.
+// time at. The next picture has its parameter sets with it even if it is no key frame:
+// players that convert segments one by one want them in each. Flush what belongs to the
+// segment before first.
 func (m *Muxer) AppendSegmentStart(dst []byte, t *stream.Tracks, at time.Duration) []byte {
 	dst = m.follow(dst, t)
+	for i := range m.enc.list {
+		m.enc.list[i].owed = len(m.enc.list[i].sets) > 0
+	}
 	return m.enc.appendTables(dst, stream.Ticks(at, hz))
 }
 

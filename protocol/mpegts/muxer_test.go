@@ -54,6 +54,30 @@ func TestSegments(t *testing.T) {
 	}
 }
 
+// TestSegmentWithoutKeyFrame: the first picture of a segment has parameter sets, other ones that are no
+// key frames have none.
+func TestSegmentWithoutKeyFrame(t *testing.T) {
+	for _, clip := range []*streamtest.Clip{streamtest.H264AAC(), streamtest.HEVCAAC()} {
+		var pictures []*stream.Packet
+		for _, p := range clip.Packets() {
+			if p.Kind() == stream.KindVideo && !p.Key() {
+				pictures = append(pictures, p)
+			}
+		}
+		m := &Muxer{}
+		for range 2 {
+			b := m.AppendSegmentStart(nil, clip.Tracks(), 0)
+			for _, p := range pictures {
+				b = m.AppendPacket(b, p)
+			}
+			sets := m.enc.list[clip.Tracks().First(stream.KindVideo)].sets
+			require.NotEmpty(t, sets)
+			require.Equal(t, 1, bytes.Count(b, sets))
+			require.Len(t, read(t, bytes.NewReader(b)), len(pictures), "readers need them")
+		}
+	}
+}
+
 // TestGather: sound that waits is bounded by time, and not continued over gaps.
 func TestGather(t *testing.T) {
 	clip := streamtest.AACOnly()
