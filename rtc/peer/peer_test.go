@@ -110,6 +110,8 @@ func join(t testing.TB, n int, server, client *side, change func(s, c *peer.Conf
 	require.NoError(t, err)
 	c.Peer, err = client.New(c.config(cc))
 	require.NoError(t, err)
+	// What they still send would be taken for that of others who use the sockets.
+	t.Cleanup(func() { s.Peer.Close(nil); c.Peer.Close(nil) })
 	return s, c
 }
 
