@@ -18,7 +18,7 @@ import (
 
 const (
 	defaultLeastWait = 150 * time.Millisecond
-	defaultMostWait  = 400 * time.Millisecond
+	defaultMostWait  = time.Second
 	reorderWait      = 60 * time.Millisecond // for a packet that cannot be asked for
 	silence          = 500 * time.Millisecond
 	maxSSRC          = 64
@@ -41,7 +41,7 @@ type Config struct {
 	PLI time.Duration
 	// NACK asks for what is missing again, and TWCC tells how packets arrive, where that was agreed upon.
 	NACK, TWCC bool
-	// LeastWait and MostWait bound how long a packet that was asked for again is waited for; 0: 150 and 400 ms.
+	// LeastWait and MostWait bound how long a packet that was asked for again is waited for; 0: 150 ms and 1 s.
 	LeastWait, MostWait time.Duration
 }
 
@@ -268,7 +268,7 @@ func (f *flow) repair(now time.Time) {
 	nack := f.recv.cfg.NACK && f.coding.NACK
 	wait := reorderWait
 	if nack {
-		wait = min(max(f.recv.cfg.LeastWait, 2*f.order.rtt+2*reorderTime+100*time.Millisecond), f.recv.cfg.MostWait)
+		wait = min(max(f.recv.cfg.LeastWait, f.order.patience()), f.recv.cfg.MostWait)
 	}
 	for f.order.skip(now, wait) {
 		f.drain(true)

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 	"time"
@@ -15,6 +16,9 @@ const (
 	// requests for it.
 	reorderTime = 5 * time.Millisecond
 	retryLeast  = 20 * time.Millisecond
+	// firstRTT is what the round trip is taken for until one was seen. Without it far publishers would be
+	// asked in vain before their first answer can be here.
+	firstRTT = 100 * time.Millisecond
 )
 
 // waiting is a packet that came before one that is missing.
@@ -31,7 +35,7 @@ type missing struct {
 	seq   int64
 	tries int
 	since time.Time
-	asked time.Time
+	asked time.Time // first
 	next  time.Time // when to ask for it again
 }
 
@@ -44,7 +48,7 @@ type reorder struct {
 	lost          []missing
 	odd           uint16 // what would follow a packet out of all order
 	hasOdd        bool
-	rtt           time.Duration
+	rtt, spread   time.Duration // from a request to the packet, smoothed, and how far that varies; 0: not known
 
 	duplicates, late, recovered, skipped uint64
 }
@@ -141,21 +145,35 @@ func (r *reorder) arrived(seq int64, at time.Time) {
 		}
 		if m.tries > 0 {
 			r.recovered++
-		}
-		if m.tries == 1 {
-			took := max(at.Sub(m.asked), time.Millisecond)
-			if r.rtt == 0 {
-				r.rtt = took
-			}
-			r.rtt += (took - r.rtt) / 4
+			r.took(max(at.Sub(m.asked), time.Millisecond))
 		}
 		r.lost = slices.Delete(r.lost, i, i+1)
 		return
 	}
 }
 
+// took learns from a packet that came so long after the first request for it. Which request it answers cannot
+// be told; those that were lost make the estimate a little too long, where leaving such packets out would keep
+// it below the time between two requests for ever.
+func (r *reorder) took(d time.Duration) {
+	if r.rtt == 0 {
+		r.rtt, r.spread = d, d/2
+		return
+	}
+	r.spread += ((d - r.rtt).Abs() - r.spread) / 4
+	r.rtt += (d - r.rtt) / 4
+}
+
 // retry is the time between two requests for a packet.
-func (r *reorder) retry() time.Duration { return max(r.rtt+r.rtt/4, retryLeast) }
+func (r *reorder) retry() time.Duration {
+	rtt := cmp.Or(r.rtt, firstRTT)
+	return max(rtt+rtt/4, retryLeast)
+}
+
+// patience is how long a packet that is asked for may be missing: long enough for three requests.
+func (r *reorder) patience() time.Duration {
+	return reorderTime + 2*r.retry() + cmp.Or(r.rtt, firstRTT) + 4*r.spread
+}
 
 // pop gives the next packet that waited, nil if that is missing. It is valid until the next call of take.
 func (r *reorder) pop() *waiting {
@@ -203,7 +221,10 @@ func (r *reorder) due(dst []byte, now time.Time) []byte {
 			continue
 		}
 		m.tries++
-		m.asked, m.next = now, now.Add(r.retry())
+		if m.tries == 1 {
+			m.asked = now
+		}
+		m.next = now.Add(r.retry())
 		if d := m.seq - first; pair >= 0 && d <= 16 {
 			bits := binary.BigEndian.Uint16(dst[pair+2:])
 			binary.BigEndian.PutUint16(dst[pair+2:], bits|1<<(d-1))
