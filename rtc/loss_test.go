@@ -105,7 +105,7 @@ func TestPlayLossy(t *testing.T) {
 			p := r.newPeer(webrtc.NetworkTypeUDP4)
 			got := p.receive()
 			p.connect(whep(fmt.Sprintf("eip=127.0.0.1:%d", port)))
-			streamtest.Equal(t, looped(t, clip, stream.KindVideo, 8), got.media(t, clip, stream.KindVideo, 150), loose)
+			streamtest.Equal(t, looped(t, clip, stream.KindVideo, 8), got.media(t, clip, stream.KindVideo, 100), loose)
 		})
 	}
 }
@@ -120,8 +120,10 @@ func TestPublishLossy(t *testing.T) {
 			s := p.send(clip)
 			p.connect(whip(fmt.Sprintf("eip=127.0.0.1:%d", r.relay(x))))
 			s.run(t)
-			got := r.record(150)
-			streamtest.Equal(t, looped(t, clip, stream.KindVideo, 8), got[stream.KindVideo], loose)
+			got := r.record(100)
+			late := loose
+			late.Tolerance = time.Second // sender reports move pictures and sound together; all come in their order
+			streamtest.Equal(t, looped(t, clip, stream.KindVideo, 8), got[stream.KindVideo], late)
 		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pion/webrtc/v3"
 	"github.com/stretchr/testify/require"
@@ -114,7 +115,6 @@ func TestBadOffers(t *testing.T) {
 	}{
 		"empty":          {"", 400},
 		"noise":          {string(noise), 400},
-		"cut":            {good[:len(good)/2], 0},
 		"no media":       {good[:strings.Index(good, "m=")], 422},
 		"no fingerprint": {strings.ReplaceAll(good, "a=fingerprint:", "a=x:"), 0},
 		"no ICE":         {strings.ReplaceAll(good, "a=ice-", "a=x-"), 0},
@@ -197,4 +197,22 @@ func TestShutdown(t *testing.T) {
 	require.Zero(t, r.sessions())
 	play.await(webrtc.PeerConnectionStateDisconnected)
 	pub.await(webrtc.PeerConnectionStateDisconnected)
+}
+
+// TestKickedAtOnce: a session that is kicked while it is opened ends, whatever stage it has reached.
+func TestKickedAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rtc.Config{})
+	r.hub.Observe(func(e stream.Event) {
+		if e.Type == stream.EventPlay {
+			e.Session.Kick(stream.ErrKicked)
+		}
+	})
+	p := r.newPeer(webrtc.NetworkTypeUDP4)
+	p.receive()
+	offer := p.offer(nil)
+	for range 200 {
+		r.post(whep(), offer)
+	}
+	require.Eventually(t, func() bool { return r.sessions() == 0 }, patience, 10*time.Millisecond)
 }

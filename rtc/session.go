@@ -28,7 +28,6 @@ type session struct {
 
 	pub    *stream.Publisher // of one that publishes
 	player *stream.Player    // of one that plays
-	stop   func() bool       // ends the watch over the hub's session
 	take   publishing
 	audio  *desc.Media // what a player is sent
 	video  *desc.Media
@@ -37,6 +36,7 @@ type session struct {
 	mu               sync.Mutex
 	peer             *peer.Peer
 	viewer           *egress.Viewer
+	stop             func() bool // ends the watch over the hub's session; nil before there is a peer
 	etag             string
 	ufrag, remotePwd string // the client's
 	over             bool
@@ -60,7 +60,6 @@ func (s *session) admit(ctx context.Context, r stream.Request) (err error) {
 	}
 	ses := s.session()
 	s.m.host.Logger.Info("rtc session", "id", ses.ID, "type", r.Type, "stream", r.Key, "remote", r.Remote, "param", r.Param)
-	s.stop = context.AfterFunc(ses.Context(), func() { s.end(context.Cause(ses.Context())) })
 	return nil
 }
 
@@ -93,11 +92,16 @@ func (s *session) prepare(list []desc.Media) {
 	s.audio, s.video = find(list, stream.KindAudio), find(list, stream.KindVideo)
 }
 
-// setPeer has the session's transport, unless the session has ended meanwhile.
+// setPeer has the session's transport, and ends with the hub's session from now on, unless it has ended
+// meanwhile. Before, the parts that end would look at are not there.
 func (s *session) setPeer(p *peer.Peer) {
+	ctx := s.session().Context()
 	s.mu.Lock()
 	s.peer = p
 	over := s.over
+	if !over {
+		s.stop = context.AfterFunc(ctx, func() { s.end(context.Cause(ctx)) })
+	}
 	s.mu.Unlock()
 	if over { // before it entered
 		p.Close(nil)
@@ -228,9 +232,11 @@ func (s *session) end(cause error) {
 		return
 	}
 	s.over = true
-	p, v := s.peer, s.viewer
+	p, v, stop := s.peer, s.viewer, s.stop
 	s.mu.Unlock()
-	s.stop()
+	if stop != nil {
+		stop()
+	}
 	if v != nil {
 		v.Close()
 	}
