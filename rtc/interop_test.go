@@ -58,7 +58,7 @@ func TestPublish(t *testing.T) {
 			p.connect(whip())
 			s.run(t)
 			got := r.record(50)
-			streamtest.Equal(t, looped(t, clip, stream.KindVideo, 4), got[stream.KindVideo], loose)
+			streamtest.Equal(t, looped(t, clip, stream.KindVideo, 4), got[stream.KindVideo], inOrder)
 			require.NotEmpty(t, got[stream.KindAudio])
 			require.Equal(t, stream.Opus, got[stream.KindAudio][0].Info().Codec)
 		})

@@ -122,6 +122,10 @@ func (g *received) media(t testing.TB, clip *streamtest.Clip, k stream.Kind, n i
 // loose is what RTP keeps of a stream.
 var loose = streamtest.Compare{Tolerance: 2 * time.Millisecond, FreeSync: true, PTSOnly: true, AnyConfig: true, AnyStart: true, AnyEnd: true}
 
+// inOrder is what can be said of what is published: its time is that of the encoder, who takes its time, and
+// sender reports move the picture to the sound.
+var inOrder = func() streamtest.Compare { c := loose; c.Tolerance = 5 * time.Second; return c }()
+
 // looped gives the packets of one kind of a clip that goes round n times.
 func looped(t testing.TB, clip *streamtest.Clip, k stream.Kind, n int) (list []*stream.Packet) {
 	t.Helper()

@@ -48,7 +48,7 @@ type reorder struct {
 	lost          []missing
 	odd           uint16 // what would follow a packet out of all order
 	hasOdd        bool
-	rtt, spread   time.Duration // from a request to the packet, smoothed, and how far that varies; 0: not known
+	rtt, longest  time.Duration // from a request to the packet: smoothed, and the longest of late; 0: not known
 
 	duplicates, late, recovered, skipped uint64
 }
@@ -157,11 +157,10 @@ func (r *reorder) arrived(seq int64, at time.Time) {
 // it below the time between two requests for ever.
 func (r *reorder) took(d time.Duration) {
 	if r.rtt == 0 {
-		r.rtt, r.spread = d, d/2
-		return
+		r.rtt = d
 	}
-	r.spread += ((d - r.rtt).Abs() - r.spread) / 4
 	r.rtt += (d - r.rtt) / 4
+	r.longest = max(d, r.longest-r.longest/128)
 }
 
 // retry is the time between two requests for a packet.
@@ -170,10 +169,9 @@ func (r *reorder) retry() time.Duration {
 	return max(rtt+rtt/4, retryLeast)
 }
 
-// patience is how long a packet that is asked for may be missing: long enough for three requests.
-func (r *reorder) patience() time.Duration {
-	return reorderTime + 2*r.retry() + cmp.Or(r.rtt, firstRTT) + 4*r.spread
-}
+// patience is how long a packet that is asked for may be missing: where the network mixes packets, most of
+// those that were asked for were under way, and answers take much longer than the mean.
+func (r *reorder) patience() time.Duration { return reorderTime + 3*cmp.Or(r.longest, firstRTT) }
 
 // pop gives the next packet that waited, nil if that is missing. It is valid until the next call of take.
 func (r *reorder) pop() *waiting {
