@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/srsgo/srs/rtc/egress"
 	"github.com/srsgo/srs/rtc/signal"
 )
 
@@ -64,7 +65,13 @@ type Vhost struct {
 	// KeyFrames is how often publishers are asked for a key frame while other protocols may play them
 	// (pli_for_rtmp); 0: 6 s, negative: only when a viewer needs one.
 	KeyFrames time.Duration
+	// PlayoutDelay is what players are asked for, whose picture then comes after a delay between both; nil:
+	// they choose by themselves.
+	PlayoutDelay *PlayoutDelay
 }
+
+// PlayoutDelay bounds the delay of a player's picture, of capture to show, in steps of 10 ms up to 40.95 s.
+type PlayoutDelay = egress.PlayoutDelay
 
 // DefaultVhost is what Config.Vhost gives where it is nil.
 func DefaultVhost() Vhost { return Vhost{Enabled: true} }

@@ -143,8 +143,8 @@ func (s *session) view() error {
 	cfg := s.m.cfg.Load()
 	v, err := s.m.sender.View(egress.ViewerConfig{
 		Stream: st, Audio: s.audio, Video: s.video, Peer: s, Session: sent{s.player}, KeyFrame: s.player.RequestKeyFrame,
-		Packets: egress.Config{KeepBFrame: s.vhost.KeepBFrames, DropSEI: s.vhost.NoSEI, MergeNALUs: cfg.MergeNALUs},
-		NoNACK:  s.vhost.NoNACK, Ended: s.end,
+		Packets:      egress.Config{KeepBFrame: s.vhost.KeepBFrames, DropSEI: s.vhost.NoSEI, MergeNALUs: cfg.MergeNALUs},
+		PlayoutDelay: s.vhost.PlayoutDelay, NoNACK: s.vhost.NoNACK, Ended: s.end,
 	})
 	if err != nil {
 		return err

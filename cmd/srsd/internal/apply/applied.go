@@ -67,7 +67,7 @@ var applied = []string{
 	"rtc_server.keep_api_domain", "rtc_server.ecdsa", "rtc_server.encrypt", "rtc_server.merge_nalus",
 	"vhost.rtc.enabled", "vhost.rtc.nack", "vhost.rtc.twcc", "vhost.rtc.stun_timeout", "vhost.rtc.stun_strict_check", "vhost.rtc.dtls_role",
 	"vhost.rtc.drop_for_pt", "vhost.rtc.rtmp_to_rtc", "vhost.rtc.keep_bframe", "vhost.rtc.keep_avc_nalu_sei", "vhost.rtc.opus_bitrate",
-	"vhost.rtc.rtc_to_rtmp", "vhost.rtc.pli_for_rtmp", "vhost.rtc.aac_bitrate",
+	"vhost.rtc.rtc_to_rtmp", "vhost.rtc.pli_for_rtmp", "vhost.rtc.aac_bitrate", "vhost.rtc.playout_delay_min", "vhost.rtc.playout_delay_max",
 	"vhost.http_remux.enabled", "vhost.http_remux.mount", "vhost.http_remux.mounts", "vhost.http_remux.fast_cache", "vhost.http_remux.drop_if_not_match",
 	"vhost.http_remux.has_audio", "vhost.http_remux.has_video", "vhost.http_remux.guess_has_av",
 	"vhost.http_static.enabled", "vhost.http_static.mount", "vhost.http_static.dir",

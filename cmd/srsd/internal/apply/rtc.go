@@ -55,6 +55,9 @@ func rtcVhost(v *conf.Scope) rtc.Vhost {
 	if pt := v.Int("rtc.drop_for_pt"); pt > 0 && pt < 128 {
 		x.DropPT = uint8(pt)
 	}
+	if most := v.Duration("rtc.playout_delay_max"); most > 0 {
+		x.PlayoutDelay = &rtc.PlayoutDelay{Min: v.Duration("rtc.playout_delay_min"), Max: most}
+	}
 	if v.Bool("rtc.rtc_to_rtmp") {
 		x.KeyFrames = v.Duration("rtc.pli_for_rtmp")
 	}

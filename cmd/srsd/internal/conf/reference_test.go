@@ -404,6 +404,9 @@ streams int 1000 streams
 timeout float 30 s
 on_error enum deny
 verify_tls bool off
+[vhost.rtc: L env]
+playout_delay_min int 0 ms
+playout_delay_max int 0 ms
 [vhost.security.signed_url: L env]
 enabled bool off
 key list

@@ -50,6 +50,9 @@ func ownVhostRows() []Item {
 		Item{Path: "http_hooks.timeout", Kind: Float, Default: "30", Unit: "s", Limits: &Limits{0.001, 86400, Refuse}},
 		Item{Path: "http_hooks.on_error", Kind: Enum, Default: "deny", Enum: []string{"deny", "allow"}},
 		Item{Path: "http_hooks.verify_tls", Kind: BoolOff, Default: "off"},
+		// The delay that WebRTC players are asked to show the picture after; a greatest one of 0 leaves it to them.
+		Item{Path: "rtc.playout_delay_min", Kind: Int, Default: "0", Unit: "ms", Limits: &Limits{0, 40950, Refuse}},
+		Item{Path: "rtc.playout_delay_max", Kind: Int, Default: "0", Unit: "ms", Limits: &Limits{0, 40950, Refuse}},
 		Item{Path: "security.signed_url", Kind: Block},
 		Item{Path: "security.signed_url.enabled", Kind: BoolOff, Default: "off"},
 		Item{Path: "security.signed_url.key", Kind: List, Secret: true},
