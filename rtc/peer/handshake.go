@@ -106,7 +106,7 @@ func (p *Peer) records(b []byte, from path) {
 		if p.cfg.Active || b[0] != handshake || p.cfg.Plain {
 			return
 		}
-		if at := p.where.Load(); at == nil || at.addr != from.addr {
+		if at := p.where.Load(); at == nil || at.route != from.route {
 			p.where.Store(&from) // where it speaks from is where it wants to be answered
 		}
 		if buf = p.shake(); buf == nil {

@@ -36,7 +36,7 @@ func (m *Mux) binding(b []byte, from path, now time.Time) {
 		m.request(msg, from, now)
 	case stun.ClassSuccessResponse, stun.ClassErrorResponse:
 		m.mu.RLock()
-		p := m.addrs[from.addr]
+		p := m.addrs[from.route.Remote]
 		m.mu.RUnlock()
 		if p == nil || !p.cfg.Remote.IsValid() {
 			m.refused.strange.Add(1)
@@ -78,11 +78,11 @@ func (m *Mux) request(msg *stun.Message, from path, now time.Time) {
 	if from.tcp != nil {
 		from.tcp.bind(p)
 	} else {
-		m.know(from.addr, p)
+		m.know(from.route.Remote, p)
 	}
 	p.heard(from, msg.Contains(stun.AttrUseCandidate), now)
-	ip := from.addr.Addr().Unmap()
-	p.answer(msg, from, integrity, stun.BindingSuccess, &stun.XORMappedAddress{IP: ip.AsSlice(), Port: int(from.addr.Port())})
+	remote := from.route.Remote
+	p.answer(msg, from, integrity, stun.BindingSuccess, &stun.XORMappedAddress{IP: remote.Addr().AsSlice(), Port: int(remote.Port())})
 }
 
 func (p *Peer) password(ufrag string) string {
@@ -113,8 +113,8 @@ func (p *Peer) heard(from path, nominated bool, now time.Time) {
 	before := time.Unix(0, p.last.Swap(now.UnixNano()))
 	at := p.where.Load()
 	p.try(from.String() + ": checked")
-	if at == nil || at.addr != from.addr || at.tcp != from.tcp || at.socket != from.socket {
-		same := at != nil && at.addr == from.addr && at.tcp == from.tcp // through another socket
+	if at == nil || *at != from {
+		same := at != nil && at.route == from.route && at.tcp == from.tcp // through another socket
 		if at == nil || nominated || !same && now.Sub(before) > elsewhere {
 			p.where.Store(&from)
 		}

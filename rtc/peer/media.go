@@ -137,7 +137,7 @@ func (p *Peer) AppendRTP(b *wire.Batch, header, payload []byte) error {
 		return p.appendTCP(at.tcp, out, header, payload)
 	}
 	n := len(header) + len(payload)
-	space := b.SpaceOn(at.socket, at.addr, n+overhead)
+	space := b.SpaceOn(at.socket, at.route, n+overhead)
 	if len(space) < n+overhead {
 		return errors.New("peer: the packet is too long")
 	}

@@ -115,11 +115,11 @@ func (m *Mux) Close(cause error) {
 func (m *Mux) Serve(ctx context.Context, s *wire.Socket) error {
 	for {
 		var now time.Time
-		err := s.Read(func(b []byte, from netip.AddrPort) {
+		err := s.Read(func(b []byte, from wire.Route) {
 			if now.IsZero() {
 				now = time.Now()
 			}
-			m.receive(b, path{socket: s, addr: from}, now)
+			m.receive(b, path{socket: s, route: from}, now)
 		})
 		if errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
 			return nil
@@ -143,7 +143,7 @@ func (m *Mux) receive(b []byte, from path, now time.Time) {
 	p := from.peer()
 	if p == nil {
 		m.mu.RLock()
-		p = m.addrs[from.addr]
+		p = m.addrs[from.route.Remote]
 		m.mu.RUnlock()
 	}
 	switch {

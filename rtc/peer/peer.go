@@ -97,15 +97,19 @@ type Stats struct {
 // path is the way to a peer.
 type path struct {
 	socket *wire.Socket
-	addr   netip.AddrPort
+	route  wire.Route
 	tcp    *stream
 }
 
 func (p path) String() string {
+	s := "udp " + p.route.Remote.String()
 	if p.tcp != nil {
-		return "tcp " + p.addr.String()
+		s = "tcp " + p.route.Remote.String()
 	}
-	return "udp " + p.addr.String()
+	if p.route.Local.IsValid() {
+		s += " to " + p.route.Local.String()
+	}
+	return s
 }
 
 // peer gives whose connection it is; nil for datagrams.
@@ -121,7 +125,7 @@ func (p path) write(b []byte) error {
 	if p.tcp != nil {
 		return p.tcp.queue(b)
 	}
-	return p.socket.WriteTo(b, p.addr)
+	return p.socket.WriteTo(b, p.route)
 }
 
 const defaultTimeout = 30 * time.Second
@@ -150,7 +154,7 @@ func (m *Mux) New(cfg Config) (*Peer, error) {
 		return nil, err
 	}
 	if cfg.Remote.IsValid() {
-		at := path{socket: cfg.Socket, addr: cfg.Remote}
+		at := path{socket: cfg.Socket, route: wire.Route{Remote: cfg.Remote}}
 		p.where.Store(&at)
 		m.know(cfg.Remote, p)
 		m.work.Go(p.check)
@@ -166,7 +170,7 @@ func (p *Peer) isClosed() bool { return p.state.Load() == closed }
 // Remote gives the address that the peer is at, as text; empty if it has not been heard of.
 func (p *Peer) Remote() string {
 	if at := p.where.Load(); at != nil {
-		return at.addr.String()
+		return at.route.Remote.String()
 	}
 	return ""
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -188,6 +189,23 @@ func TestConnect(t *testing.T) {
 				require.Zero(t, server.Len())
 			}
 		})
+	}
+}
+
+// TestLocal: on a machine with several addresses a client is answered, and sent to, from the one that it has
+// checked: it takes nothing from others.
+func TestLocal(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the system does not tell which address a datagram came to")
+	}
+	for _, addr := range []string{"0.0.0.0:0", ":0"} {
+		server, client := newSide(t, addr, peer.MuxConfig{}), newSide(t, "127.0.0.1:0", peer.MuxConfig{})
+		second := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), server.socket.LocalAddr().Port())
+		s, c := join(t, 1, server, client, func(_, c *peer.Config) { c.Remote = second })
+		s.await(t)
+		c.await(t)
+		exchange(t, client, c, s)
+		exchange(t, server, s, c)
 	}
 }
 

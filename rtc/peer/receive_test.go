@@ -17,7 +17,8 @@ import (
 )
 
 var (
-	home    = netip.MustParseAddrPort("127.0.0.1:9")
+	home    = wire.Route{Remote: netip.MustParseAddrPort("127.0.0.1:9")}
+	away    = wire.Route{Remote: netip.MustParseAddrPort("127.0.0.1:10")}
 	testKey = keying{bytes.Repeat([]byte{7}, 16), bytes.Repeat([]byte{9}, 14)}
 )
 
@@ -39,8 +40,8 @@ func keyed(t testing.TB, profile srtp.ProtectionProfile, onRTP func([]byte)) (*M
 	out, err := newSending(k, profile)
 	require.NoError(t, err)
 	p.out.Store(out)
-	p.where.Store(&path{socket: s, addr: home})
-	m.know(home, p)
+	p.where.Store(&path{socket: s, route: home})
+	m.know(home.Remote, p)
 	p.connect()
 	return m, p, s
 }
@@ -70,12 +71,12 @@ func TestReplay(t *testing.T) {
 		})
 		sealed, err := p.out.Load().rtp.EncryptRTP(nil, rtpOf(1, 100), nil)
 		require.NoError(t, err)
-		from := path{socket: s, addr: home}
+		from := path{socket: s, route: home}
 		receive := func(b []byte, from path) { m.receive(bytes.Clone(b), from, time.Now()) }
 		changed := bytes.Clone(sealed)
 		changed[50] ^= 1
 		receive(changed, from)
-		receive(sealed, path{socket: s, addr: netip.MustParseAddrPort("127.0.0.1:10")})
+		receive(sealed, path{socket: s, route: away})
 		require.Zero(t, got)
 		require.EqualValues(t, 1, m.refused.strange.Load())
 		receive(sealed, from)
@@ -93,7 +94,7 @@ func TestStrangeHello(t *testing.T) {
 	p, err := m.New(Config{Ufrag: "abcd", Pwd: "0123456789012345678901", Fingerprints: []string{m.Fingerprint()}})
 	require.NoError(t, err)
 	hello := append([]byte{22, 254, 253}, make([]byte, 60)...)
-	m.receive(hello, path{addr: home}, time.Now())
+	m.receive(hello, path{route: home}, time.Now())
 	require.EqualValues(t, 1, m.refused.strange.Load())
 	require.Nil(t, p.dtls)
 	require.Empty(t, m.handshakes)
@@ -139,9 +140,9 @@ func FuzzReceive(f *testing.F) {
 		muxes, socket = append(muxes, m), s
 	}
 	f.Fuzz(func(t *testing.T, b []byte, known bool) {
-		at := path{socket: socket, addr: home}
+		at := path{socket: socket, route: home}
 		if !known {
-			at.addr = netip.MustParseAddrPort("127.0.0.1:10")
+			at.route = away
 		}
 		for _, m := range muxes {
 			m.mu.RLock()
@@ -176,7 +177,7 @@ func BenchmarkMedia(b *testing.B) {
 		b.Run(name+"/receive", func(b *testing.B) {
 			m, p, s := keyed(b, profile, func([]byte) {})
 			var sealed, buf []byte
-			from, now := path{socket: s, addr: home}, time.Now()
+			from, now := path{socket: s, route: home}, time.Now()
 			packet := rtpOf(0, 1200)
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {

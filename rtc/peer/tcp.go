@@ -11,6 +11,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/srsgo/srs/rtc/wire"
 )
 
 // Bounds of a TCP connection.
@@ -69,7 +71,7 @@ func (m *Mux) HandleTCP(conn net.Conn) {
 		if _, err := io.ReadFull(r, buf[:n]); err != nil {
 			return
 		}
-		m.receive(buf[:n], path{addr: addr, tcp: s}, time.Now())
+		m.receive(buf[:n], path{route: wire.Route{Remote: addr}, tcp: s}, time.Now())
 	}
 }
 

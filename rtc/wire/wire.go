@@ -17,6 +17,15 @@ const MaxDatagram = 4096
 // bufferBytes is what a socket's buffers are asked to hold: a key frame for each of a thousand viewers.
 const bufferBytes = 16 << 20
 
+// Route is the way of a datagram: the peer that it comes from or goes to, and by which of the machine's
+// addresses.
+type Route struct {
+	Remote netip.AddrPort
+	// Local is known of what comes to a socket that is bound to all addresses (Linux). What is sent leaves
+	// from it, so that a peer is answered by whom it has asked. The zero Addr leaves that to the system.
+	Local netip.Addr
+}
+
 // Socket is a datagram socket. Its methods are safe for use by several goroutines, but for Read, which
 // belongs to one.
 type Socket struct {
@@ -26,7 +35,7 @@ type Socket struct {
 	local netip.AddrPort
 	is4   bool // an IPv4 socket
 	turns turns
-	trains
+	system
 	reader reader
 }
 
@@ -59,30 +68,36 @@ func Open(pc net.PacketConn) *Socket {
 // LocalAddr gives the address that the socket is bound to.
 func (s *Socket) LocalAddr() netip.AddrPort { return s.local }
 
+// twin tells whether peers cannot tell two sockets apart (SO_REUSEPORT).
+func (s *Socket) twin(o *Socket) bool { return s == o || s.local.IsValid() && s.local == o.local }
+
 // Close closes the socket.
 func (s *Socket) Close() error { return s.pc.Close() }
 
 // WriteTo sends one datagram.
-func (s *Socket) WriteTo(b []byte, to netip.AddrPort) error {
+func (s *Socket) WriteTo(b []byte, to Route) error {
 	var err error
-	if s.udp != nil {
-		_, err = s.udp.WriteToUDPAddrPort(b, to)
-	} else {
-		_, err = s.pc.WriteTo(b, net.UDPAddrFromAddrPort(to))
+	switch {
+	case s.udp == nil:
+		_, err = s.pc.WriteTo(b, net.UDPAddrFromAddrPort(to.Remote))
+	case to.Local.IsValid():
+		err = s.writeFrom(b, to)
+	default:
+		_, err = s.udp.WriteToUDPAddrPort(b, to.Remote)
 	}
 	return err
 }
 
 // Read waits for datagrams, and calls f with each one that is there. b is valid during the call. The error
 // is that of a socket that is closed, or whose deadline has come; what peers cause is none.
-func (s *Socket) Read(f func(b []byte, from netip.AddrPort)) error {
+func (s *Socket) Read(f func(b []byte, from Route)) error {
 	if s.turns != nil {
 		return s.turns.ReadTurn(func() error { return s.read(f) })
 	}
 	return s.read(f)
 }
 
-func (s *Socket) read(f func(b []byte, from netip.AddrPort)) error {
+func (s *Socket) read(f func(b []byte, from Route)) error {
 	if s.raw != nil && canBatch {
 		return s.readBatch(f)
 	}
@@ -93,7 +108,7 @@ func (s *Socket) read(f func(b []byte, from netip.AddrPort)) error {
 		n, from, err := s.readOne()
 		switch {
 		case err == nil && n <= MaxDatagram:
-			f(s.reader.buf[:n], from)
+			f(s.reader.buf[:n], Route{Remote: from})
 			return nil
 		case err != nil && !transient(err):
 			return err
@@ -134,7 +149,7 @@ type Batch struct {
 // datagram is one in Batch.mem.
 type datagram struct {
 	by        *Socket
-	to        netip.AddrPort
+	to        Route
 	from, end int
 }
 
@@ -155,12 +170,13 @@ func (s *Socket) NewBatch() *Batch {
 	return &Batch{s: s, mem: make([]byte, batchBytes), list: make([]datagram, 0, batchDatagrams)}
 }
 
-// Space gives room of n bytes, at most MaxDatagram, for the next datagram, which goes to an address. It is
+// Space gives room of n bytes, at most MaxDatagram, for the next datagram, which goes to a peer. It is
 // valid until the next call of a method. It may send what was collected.
-func (b *Batch) Space(to netip.AddrPort, n int) []byte { return b.SpaceOn(b.s, to, n) }
+func (b *Batch) Space(to Route, n int) []byte { return b.SpaceOn(b.s, to, n) }
 
-// SpaceOn is Space for a datagram that another socket sends.
-func (b *Batch) SpaceOn(s *Socket, to netip.AddrPort, n int) []byte {
+// SpaceOn is Space for a datagram that another socket sends, or one that is bound to the same address: no
+// peer can tell them apart.
+func (b *Batch) SpaceOn(s *Socket, to Route, n int) []byte {
 	n = min(n, MaxDatagram)
 	if b.used+n > len(b.mem) || len(b.list) == cap(b.list) {
 		_ = b.Flush() // errors are counted, and concern single peers
@@ -196,7 +212,7 @@ func (b *Batch) Flush() error {
 	var first error
 	for len(list) > 0 {
 		n := 1
-		for n < len(list) && list[n].by == list[0].by {
+		for n < len(list) && list[n].by.twin(list[0].by) {
 			n++
 		}
 		err := b.flush(list[:n])

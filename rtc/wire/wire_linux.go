@@ -1,9 +1,6 @@
 package wire
 
 import (
-	"encoding/binary"
-	"net"
-	"net/netip"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,20 +16,17 @@ const (
 	readMessages  = 32
 )
 
-// trains tells whether the system cuts trains.
-type trains struct{ cuts bool }
+// system is what the system does for a socket.
+type system struct {
+	cuts  bool // trains
+	tells bool // to which of the machine's addresses a datagram has come
+}
 
 // message is struct mmsghdr of recvmmsg(2).
 type message struct {
 	unix.Msghdr
 	n uint32
 }
-
-// name is room for a socket address, of either family.
-type name [unix.SizeofSockaddrInet6]byte
-
-// control is a control message with UDP_SEGMENT's 16 bits.
-type control [24]byte
 
 func (s *Socket) open() {
 	_ = s.raw.Control(func(fd uintptr) {
@@ -41,55 +35,14 @@ func (s *Socket) open() {
 		}
 		_, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_SEGMENT)
 		s.cuts = err == nil
+		switch {
+		case !s.local.Addr().IsUnspecified(): // there is one address, or none that is known
+		case s.is4:
+			s.tells = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1) == nil
+		default:
+			s.tells = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1) == nil
+		}
 	})
-}
-
-// putAddr writes an address as the socket's family has it, and gives its length: 0 for one of another family.
-func (s *Socket) putAddr(n *name, a netip.AddrPort) uint32 {
-	if s.is4 {
-		ip4 := a.Addr().Unmap()
-		if !ip4.Is4() {
-			return 0
-		}
-		binary.NativeEndian.PutUint16(n[0:], unix.AF_INET)
-		binary.BigEndian.PutUint16(n[2:], a.Port())
-		ip := ip4.As4()
-		copy(n[4:], ip[:])
-		return unix.SizeofSockaddrInet4
-	}
-	binary.NativeEndian.PutUint16(n[0:], unix.AF_INET6)
-	binary.BigEndian.PutUint16(n[2:], a.Port())
-	binary.NativeEndian.PutUint32(n[4:], 0)
-	ip := a.Addr().As16()
-	copy(n[8:], ip[:])
-	binary.NativeEndian.PutUint32(n[24:], zone(a.Addr().Zone()))
-	return unix.SizeofSockaddrInet6
-}
-
-// zone gives the number of an interface; a link-local address is useless without.
-func zone(s string) uint32 {
-	if s == "" {
-		return 0
-	}
-	if i, err := net.InterfaceByName(s); err == nil {
-		return uint32(i.Index)
-	}
-	return 0
-}
-
-// addr reads an address.
-func (n *name) addr() netip.AddrPort {
-	port := binary.BigEndian.Uint16(n[2:])
-	if binary.NativeEndian.Uint16(n[:]) == unix.AF_INET {
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(n[4:8])), port)
-	}
-	ip := netip.AddrFrom16([16]byte(n[8:24])).Unmap()
-	if z := binary.NativeEndian.Uint32(n[24:]); z != 0 && ip.Is6() {
-		if i, err := net.InterfaceByIndex(int(z)); err == nil {
-			ip = ip.WithZone(i.Name)
-		}
-	}
-	return netip.AddrPortFrom(ip, port)
 }
 
 // reader is what reading needs.
@@ -98,15 +51,16 @@ type reader struct {
 	messages []message
 	iovs     []unix.Iovec
 	names    []name
+	controls []control // nil where the system tells nothing
 	got      int
 	err      error
 	call     func(fd uintptr) bool
 }
 
-func (s *Socket) readBatch(f func(b []byte, from netip.AddrPort)) error {
+func (s *Socket) readBatch(f func(b []byte, from Route)) error {
 	r := &s.reader
 	if r.buf == nil {
-		r.open()
+		r.open(s.tells)
 	}
 	for {
 		if err := s.raw.Read(r.call); err != nil {
@@ -122,23 +76,33 @@ func (s *Socket) readBatch(f func(b []byte, from netip.AddrPort)) error {
 	for i := range r.got {
 		m := &r.messages[i]
 		if m.Flags&unix.MSG_TRUNC == 0 && m.n > 0 {
-			f(r.buf[i*MaxDatagram:][:m.n:m.n], r.names[i].addr())
+			from := Route{Remote: r.names[i].addr()}
+			if s.tells {
+				from.Local = r.controls[i].came(int(m.Controllen))
+			}
+			f(r.buf[i*MaxDatagram:][:m.n:m.n], from)
 		}
 	}
 	return nil
 }
 
-func (r *reader) open() {
+func (r *reader) open(tells bool) {
 	r.buf = make([]byte, readMessages*MaxDatagram)
 	r.messages = make([]message, readMessages)
 	r.iovs = make([]unix.Iovec, readMessages)
 	r.names = make([]name, readMessages)
+	if tells {
+		r.controls = make([]control, readMessages)
+	}
 	for i := range r.messages {
 		r.iovs[i].Base = &r.buf[i*MaxDatagram]
 		r.iovs[i].SetLen(MaxDatagram)
 		r.messages[i].Iov = &r.iovs[i]
 		r.messages[i].SetIovlen(1)
 		r.messages[i].Name = &r.names[i][0]
+		if tells {
+			r.messages[i].Control = &r.controls[i][0]
+		}
 	}
 	r.call = r.recv
 }
@@ -147,6 +111,9 @@ func (r *reader) open() {
 func (r *reader) recv(fd uintptr) bool {
 	for i := range r.messages {
 		r.messages[i].Namelen = uint32(len(r.names[i]))
+		if r.controls != nil {
+			r.messages[i].SetControllen(len(r.controls[i]))
+		}
 	}
 	for {
 		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.messages[0])), readMessages, unix.MSG_DONTWAIT, 0, 0)
@@ -232,24 +199,19 @@ func (b *Batch) message(s *Socket, list []datagram) int {
 	m := &w.messages[i]
 	w.iovs[i].Base = &b.mem[first.from]
 	w.iovs[i].SetLen(end - first.from)
-	m.Namelen = s.putAddr(&w.names[i], first.to)
-	m.Control = nil
-	m.SetControllen(0)
+	m.Namelen = s.putAddr(&w.names[i], first.to.Remote)
+	c := &w.controls[i]
+	length := c.leave(s.is4, first.to.Local)
 	if n > 1 {
-		w.controls[i].segment(uint16(size))
-		m.Control = &w.controls[i][0]
-		m.SetControllen(unix.CmsgSpace(2))
+		length = c.segment(length, uint16(size))
 	}
+	m.Control = nil
+	if length > 0 {
+		m.Control = &c[0]
+	}
+	m.SetControllen(length)
 	w.counts = append(w.counts, n)
 	return n
-}
-
-// segment makes the control message that says how long the pieces of a train are.
-func (c *control) segment(size uint16) {
-	h := (*unix.Cmsghdr)(unsafe.Pointer(&c[0]))
-	h.Level, h.Type = unix.IPPROTO_UDP, unix.UDP_SEGMENT
-	h.SetLen(unix.CmsgLen(2))
-	binary.NativeEndian.PutUint16(c[unix.CmsgLen(0):], size)
 }
 
 // call sends the messages that were made of the first datagrams of list.

@@ -26,14 +26,17 @@ func open(t testing.TB, network, addr string) *wire.Socket {
 	return s
 }
 
+// to is the way to a socket.
+func to(s *wire.Socket) wire.Route { return wire.Route{Remote: s.LocalAddr()} }
+
 // plain hides that a connection is UDP's.
 type plain struct{ net.PacketConn }
 
 // collect gives the next n datagrams.
-func collect(t testing.TB, s *wire.Socket, n int) (list [][]byte, from []netip.AddrPort) {
+func collect(t testing.TB, s *wire.Socket, n int) (list [][]byte, from []wire.Route) {
 	t.Helper()
 	for len(list) < n {
-		require.NoError(t, s.Read(func(b []byte, a netip.AddrPort) {
+		require.NoError(t, s.Read(func(b []byte, a wire.Route) {
 			list = append(list, bytes.Clone(b))
 			from = append(from, a)
 		}))
@@ -69,7 +72,7 @@ func TestBatch(t *testing.T) {
 			add := func(peer, size int) {
 				p := bytes.Repeat([]byte{byte(len(want[peer]))}, size)
 				want[peer] = append(want[peer], p)
-				copy(b.Space(peers[peer].LocalAddr(), size+20), p)
+				copy(b.Space(to(peers[peer]), size+20), p)
 				b.Add(size)
 			}
 			for range 70 { // longer than a train
@@ -81,12 +84,12 @@ func TestBatch(t *testing.T) {
 			add(1, 100) // ends a train
 			add(1, 900)
 			add(2, 50)
-			add(2, 60)                        // longer than the one before
-			b.Space(peers[2].LocalAddr(), 10) // taken back
+			add(2, 60)                // longer than the one before
+			b.Space(to(peers[2]), 10) // taken back
 			add(2, 60)
 			add(1, 1)
 			other := open(t, "udp", host) // sends one of them
-			copy(b.SpaceOn(other, peers[2].LocalAddr(), 3), "abc")
+			copy(b.SpaceOn(other, to(peers[2]), 3), "abc")
 			b.Add(3)
 			want[2] = append(want[2], []byte("abc"))
 			require.NoError(t, b.Flush())
@@ -94,14 +97,14 @@ func TestBatch(t *testing.T) {
 			for i, p := range peers {
 				got, from := collect(t, p, len(want[i]))
 				require.Equal(t, want[i], got, "peer %d", i)
-				require.Equal(t, s.LocalAddr().Port(), from[0].Port())
-				require.False(t, from[0].Addr().Is4In6())
+				require.Equal(t, s.LocalAddr().Port(), from[0].Remote.Port())
+				require.False(t, from[0].Remote.Addr().Is4In6())
 				total += len(got)
 			}
 			require.EqualValues(t, total, b.Counts().Datagrams)
 			require.Zero(t, b.Counts().Failed)
 			require.NoError(t, b.Flush(), "empty")
-			require.NoError(t, s.WriteTo([]byte("one"), peers[0].LocalAddr()))
+			require.NoError(t, s.WriteTo([]byte("one"), to(peers[0])))
 			got, _ := collect(t, peers[0], 1)
 			require.Equal(t, "one", string(got[0]))
 		})
@@ -115,7 +118,7 @@ func TestUnreachable(t *testing.T) {
 	require.NoError(t, gone.Close())
 	b := s.NewBatch()
 	send := func(to netip.AddrPort, size int) {
-		b.Space(to, size)
+		b.Space(wire.Route{Remote: to}, size)
 		b.Add(size)
 	}
 	for range 3 {
@@ -133,14 +136,14 @@ func TestUnreachable(t *testing.T) {
 	require.NoError(t, s.Close())
 	send(peer.LocalAddr(), 100)
 	require.Error(t, b.Flush())
-	require.Error(t, s.Read(func([]byte, netip.AddrPort) {}))
+	require.Error(t, s.Read(func([]byte, wire.Route) {}))
 }
 
 // TestLarge: what is too large is dropped, not cut.
 func TestLarge(t *testing.T) {
 	s, peer := open(t, "udp4", "127.0.0.1:0"), open(t, "udp4", "127.0.0.1:0")
-	require.NoError(t, s.WriteTo(make([]byte, wire.MaxDatagram+1), peer.LocalAddr()))
-	require.NoError(t, s.WriteTo(make([]byte, wire.MaxDatagram), peer.LocalAddr()))
+	require.NoError(t, s.WriteTo(make([]byte, wire.MaxDatagram+1), to(peer)))
+	require.NoError(t, s.WriteTo(make([]byte, wire.MaxDatagram), to(peer)))
 	got, _ := collect(t, peer, 1)
 	require.Len(t, got[0], wire.MaxDatagram)
 }
@@ -153,7 +156,7 @@ func TestManyWriters(t *testing.T) {
 		wg.Go(func() {
 			b := s.NewBatch()
 			for j := range 20 {
-				copy(b.Space(peer.LocalAddr(), 10), fmt.Sprintf("%d %2d", i, j))
+				copy(b.Space(to(peer), 10), fmt.Sprintf("%d %2d", i, j))
 				b.Add(4)
 			}
 			if err := b.Flush(); err != nil {
@@ -170,12 +173,18 @@ func TestManyWriters(t *testing.T) {
 	require.Len(t, seen, 80)
 }
 
-// BenchmarkSend sends packets of 1,200 bytes to 100 peers which do not read, each 8 in a row.
+// BenchmarkSend sends packets of 1,200 bytes to 100 peers which do not read, from a socket of one address and
+// from one of all, which says by which a packet leaves.
 func BenchmarkSend(b *testing.B) {
-	s := open(b, "udp4", "127.0.0.1:0")
-	var peers []netip.AddrPort
+	b.Run("one address", func(b *testing.B) { benchmarkSend(b, "127.0.0.1:0", netip.Addr{}) })
+	b.Run("all addresses", func(b *testing.B) { benchmarkSend(b, "0.0.0.0:0", netip.MustParseAddr("127.0.0.1")) })
+}
+
+func benchmarkSend(b *testing.B, addr string, local netip.Addr) {
+	s := open(b, "udp4", addr)
+	var peers []wire.Route
 	for range 100 {
-		peers = append(peers, open(b, "udp4", "127.0.0.1:0").LocalAddr())
+		peers = append(peers, wire.Route{Remote: open(b, "udp4", "127.0.0.1:0").LocalAddr(), Local: local})
 	}
 	payload := make([]byte, 1200)
 	b.Run("one by one", func(b *testing.B) {
@@ -212,7 +221,7 @@ func BenchmarkReceive(b *testing.B) {
 			case <-done:
 				return
 			default:
-				_ = s.WriteTo(payload, peer.LocalAddr())
+				_ = s.WriteTo(payload, to(peer))
 			}
 		}
 	}()
@@ -220,7 +229,7 @@ func BenchmarkReceive(b *testing.B) {
 	n := 0
 	start := time.Now()
 	for b.Loop() {
-		if err := peer.Read(func([]byte, netip.AddrPort) { n++ }); err != nil {
+		if err := peer.Read(func([]byte, wire.Route) { n++ }); err != nil {
 			b.Fatal(err)
 		}
 	}
