@@ -228,7 +228,7 @@ func (p *Peer) end(cause error, tell bool) {
 		_ = records.Close()
 	}
 	if at := p.where.Load(); at != nil && at.tcp != nil {
-		at.tcp.close()
+		at.tcp.finish()
 	}
 	if tell && p.cfg.OnClose != nil {
 		p.cfg.OnClose(cause)

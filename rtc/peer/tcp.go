@@ -33,6 +33,7 @@ type stream struct {
 
 	mu     sync.Mutex
 	queued []byte
+	last   bool // nothing more is queued
 	wake   chan struct{}
 	done   chan struct{}
 	once   sync.Once
@@ -92,19 +93,26 @@ func (s *stream) queue(b []byte) error {
 		return net.ErrClosed
 	default:
 	}
+	if s.last {
+		return net.ErrClosed
+	}
 	if len(s.queued)+2+len(b) > maxQueue {
 		return errSlow
 	}
 	s.queued = binary.BigEndian.AppendUint16(s.queued, uint16(len(b)))
 	s.queued = append(s.queued, b...)
+	s.wakeUp()
+	return nil
+}
+
+func (s *stream) wakeUp() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
-// send writes what waits. The error is that of a write.
+// send writes what waits, until the connection ends. The error is that of a write.
 func (s *stream) send() error {
 	var buf []byte
 	for {
@@ -115,13 +123,26 @@ func (s *stream) send() error {
 		}
 		s.mu.Lock()
 		buf, s.queued = s.queued, buf[:0]
+		last := s.last
 		s.mu.Unlock()
 		_ = s.conn.SetWriteDeadline(time.Now().Add(stall))
 		if _, err := s.conn.Write(buf); err != nil {
 			s.close() // which ends reading too
 			return err
 		}
+		if last {
+			s.close()
+			return nil
+		}
 	}
+}
+
+// finish ends the connection after what waits, the peer's farewell among it.
+func (s *stream) finish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = true
+	s.wakeUp()
 }
 
 // close ends the connection.
