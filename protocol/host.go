@@ -135,14 +135,37 @@ func (h *Host) ListenAll(addrs []string, o ListenOptions) ([]net.Listener, error
 // ReadTurn(read func() error) error, within which that is read: a reload may have another
 // module read in this one's place.
 func (h *Host) ListenPacket(addr string, o ListenOptions) (net.PacketConn, error) {
-	l, err := h.server.pool.listenPacket(h, h.name, addr, o)
+	list, err := h.ListenPackets(addr, 1, o)
 	if err != nil {
 		return nil, err
 	}
-	if err := h.keep(l, l); err != nil {
+	return list[0], nil
+}
+
+// ListenPackets is ListenPacket for up to n sockets at one address, so that as many goroutines may read: the
+// system spreads peers among them, each by its address (SO_REUSEPORT, Linux). There is one at least, and
+// fewer than n where the system cannot.
+func (h *Host) ListenPackets(addr string, n int, o ListenOptions) ([]net.PacketConn, error) {
+	first, err := h.server.pool.listenPacket(h, h.name, addr, o)
+	if err != nil {
 		return nil, err
 	}
-	return l, nil
+	if err := h.keep(first, first); err != nil {
+		return nil, err
+	}
+	list := []net.PacketConn{first}
+	for i := 1; i < n; i++ {
+		l, err := h.server.pool.listenTwin(h, first, i)
+		if err != nil {
+			h.Logger.Info("fewer sockets than wanted", "listen", addr, "sockets", len(list), "err", err)
+			break
+		}
+		if err := h.keep(l, l); err != nil {
+			return nil, err
+		}
+		list = append(list, l)
+	}
+	return list, nil
 }
 
 // keep has the lease, with what wraps it, closed when the host ends.

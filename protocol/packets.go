@@ -59,6 +59,38 @@ func (p *pool) listenPacket(h *Host, role, s string, o ListenOptions) (*packetLe
 	return sp.lease(h), nil
 }
 
+// listenTwin gives h a lease of a further socket, the n-th, at the address of one that is open.
+func (p *pool) listenTwin(h *Host, first *packetLease, n int) (*packetLease, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	udp, ok := first.PacketConn.(*net.UDPConn)
+	if !ok {
+		return nil, fmt.Errorf("protocol: several sockets at %s: %w", first.key.Addr, errors.ErrUnsupported)
+	}
+	key := poolKey{Addr: addrOf(udp.LocalAddr(), false), nth: n}
+	if sp := p.packets[key]; sp != nil {
+		if err := p.mayShare(h.name, sp.holder(), key.Addr); err != nil {
+			return nil, err
+		}
+		return sp.lease(h), nil
+	}
+	// The first one was bound as an address's only socket, so that it is an error if another program has the
+	// address. From now on it may be shared.
+	raw, err := udp.SyscallConn()
+	if err == nil {
+		err = setReusePort(raw)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("protocol: several sockets at %s: %w", key.Addr, err)
+	}
+	sp := &sharedPackets{pool: p, key: key, changed: make(chan struct{})}
+	if err := sp.open(nil, h.name, "", ListenOptions{ReusePort: true}); err != nil {
+		return nil, err
+	}
+	p.packets[key] = sp
+	return sp.lease(h), nil
+}
+
 // open takes the socket that there is already, or opens one. asked is what was asked for.
 func (s *sharedPackets) open(given net.PacketConn, role, asked string, o ListenOptions) (err error) {
 	if given != nil {

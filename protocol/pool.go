@@ -37,7 +37,7 @@ type pool struct {
 type poolKey struct {
 	Addr
 	owner string // for port 0: each of an owner's listeners is one of its own
-	nth   int
+	nth   int    // likewise; of several datagram sockets at one address, all but the first
 }
 
 func newPool(cfg *Config, logger *slog.Logger) *pool {
