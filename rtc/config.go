@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"cmp"
+	"runtime"
 	"time"
 
 	"github.com/srsgo/srs/rtc/egress"
@@ -15,6 +16,9 @@ type Config struct {
 	Name string
 	// Listen lists UDP addresses for all media, in the forms of protocol.ParseAddr; nil: :8000.
 	Listen []string
+	// Sockets is how many sockets each UDP address has, so that as many cores take what clients send
+	// (SO_REUSEPORT, Linux; one elsewhere); 0: as many as there are cores, up to 8.
+	Sockets int
 	// ListenTCP lists TCP addresses for ICE over TCP (RFC 6544); nil: none.
 	ListenTCP []string
 	// HTTP names the HTTP listeners that signalling is served on; nil: http and api.
@@ -92,6 +96,19 @@ func (c *Config) listen() []string {
 		return []string{defaultAddr}
 	}
 	return c.Listen
+}
+
+// maxSockets bounds Config.Sockets, and defaultSockets what it is by default.
+const (
+	maxSockets     = 64
+	defaultSockets = 8
+)
+
+func (c *Config) sockets() int {
+	if c.Sockets <= 0 {
+		return min(runtime.GOMAXPROCS(0), defaultSockets)
+	}
+	return min(c.Sockets, maxSockets)
 }
 
 func (c *Config) http() []string {

@@ -20,7 +20,7 @@ func TestPlay(t *testing.T) {
 		cfg     rtc.Config
 		network webrtc.NetworkType
 	}{
-		"UDP":         {network: webrtc.NetworkTypeUDP4},
+		"UDP":         {rtc.Config{Sockets: 4}, webrtc.NetworkTypeUDP4},
 		"IPv6":        {rtc.Config{Candidates: rtc.Candidates{Family: rtc.IPv6}}, webrtc.NetworkTypeUDP6},
 		"TCP":         {rtc.Config{ListenTCP: []string{"127.0.0.1:0"}, Candidates: rtc.Candidates{NoUDP: true}}, webrtc.NetworkTypeTCP4},
 		"RSA":         {rtc.Config{RSA: true}, webrtc.NetworkTypeUDP4},
@@ -46,7 +46,7 @@ func TestPublish(t *testing.T) {
 		cfg     rtc.Config
 		network webrtc.NetworkType
 	}{
-		"UDP":  {network: webrtc.NetworkTypeUDP4},
+		"UDP":  {rtc.Config{Sockets: 4}, webrtc.NetworkTypeUDP4},
 		"IPv6": {rtc.Config{Candidates: rtc.Candidates{Family: rtc.IPv6}}, webrtc.NetworkTypeUDP6},
 		"TCP":  {rtc.Config{ListenTCP: []string{"127.0.0.1:0"}, Candidates: rtc.Candidates{NoUDP: true}}, webrtc.NetworkTypeTCP4},
 	} {

@@ -66,7 +66,6 @@ func (m *Module) Start(ctx context.Context, h *protocol.Host) error {
 	}
 	m.sender = egress.NewSender(egress.SenderConfig{NewBatch: m.sockets[0].NewBatch, Logger: h.Logger})
 	for _, s := range m.sockets {
-		h.Logger.Info("rtc listens", "addr", s.LocalAddr())
 		h.Go(func(ctx context.Context) error { return m.mux.Serve(ctx, s) })
 	}
 	for _, l := range m.tcp {
@@ -96,11 +95,14 @@ func (m *Module) route(cfg *Config) {
 
 func (m *Module) listen(cfg *Config) error {
 	for _, a := range cfg.listen() {
-		pc, err := m.host.ListenPacket(a, protocol.ListenOptions{})
+		list, err := m.host.ListenPackets(a, cfg.sockets(), protocol.ListenOptions{})
 		if err != nil {
 			return fmt.Errorf("rtc: %w", err)
 		}
-		m.sockets = append(m.sockets, wire.Open(pc))
+		m.host.Logger.Info("rtc listens", "addr", list[0].LocalAddr(), "sockets", len(list))
+		for _, pc := range list {
+			m.sockets = append(m.sockets, wire.Open(pc))
+		}
 	}
 	if len(m.sockets) == 0 {
 		return errors.New("rtc: no address to listen on")
@@ -115,8 +117,10 @@ func (m *Module) listen(cfg *Config) error {
 
 // Addrs gives the UDP addresses that the module listens on, once it has started.
 func (m *Module) Addrs() (list []net.Addr) {
-	for _, s := range m.sockets {
-		list = append(list, net.UDPAddrFromAddrPort(s.LocalAddr()))
+	for i, s := range m.sockets {
+		if i == 0 || s.LocalAddr() != m.sockets[i-1].LocalAddr() {
+			list = append(list, net.UDPAddrFromAddrPort(s.LocalAddr()))
+		}
 	}
 	return list
 }
@@ -129,7 +133,7 @@ func (m *Module) Reload(next protocol.Module) error {
 		return fmt.Errorf("rtc: reload with a %T", next)
 	}
 	old, cfg := m.cfg.Load(), n.cfg.Load()
-	if !slices.Equal(old.listen(), cfg.listen()) || !slices.Equal(old.ListenTCP, cfg.ListenTCP) || !slices.Equal(old.http(), cfg.http()) ||
+	if !slices.Equal(old.listen(), cfg.listen()) || old.sockets() != cfg.sockets() || !slices.Equal(old.ListenTCP, cfg.ListenTCP) || !slices.Equal(old.http(), cfg.http()) ||
 		old.RSA != cfg.RSA || old.Simulate != cfg.Simulate || !slices.Equal(old.ICEServers, cfg.ICEServers) {
 		return errors.New("rtc: reload: what it listens on differs")
 	}

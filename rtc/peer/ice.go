@@ -115,8 +115,10 @@ func (p *Peer) heard(from path, nominated bool, now time.Time) {
 	p.try(from.String() + ": checked")
 	if at == nil || *at != from {
 		same := at != nil && at.route == from.route && at.tcp == from.tcp // through another socket
-		if at == nil || nominated || !same && now.Sub(before) > elsewhere {
+		if nominated {
 			p.where.Store(&from)
+		} else if at == nil || !same && now.Sub(before) > elsewhere {
+			p.where.CompareAndSwap(at, &from) // not over what was nominated meanwhile, at another socket
 		}
 	}
 	switch {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,17 +33,31 @@ func newSide(t testing.TB, addr string, cfg peer.MuxConfig) *side {
 	t.Helper()
 	pc, err := net.ListenPacket("udp", addr)
 	require.NoError(t, err)
-	s := &side{socket: wire.Open(pc)}
-	s.Mux, err = peer.NewMux(cfg)
+	return serve(t, cfg, pc)
+}
+
+// serve runs a Mux over sockets, of which side has the first.
+func serve(t testing.TB, cfg peer.MuxConfig, list ...net.PacketConn) *side {
+	t.Helper()
+	m, err := peer.NewMux(cfg)
 	require.NoError(t, err)
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(context.Background(), s.socket) }()
+	done := make(chan error, len(list))
+	var sockets []*wire.Socket
+	for _, pc := range list {
+		s := wire.Open(pc)
+		sockets = append(sockets, s)
+		go func() { done <- m.Serve(context.Background(), s) }()
+	}
 	t.Cleanup(func() {
-		s.Close(nil)
-		_ = s.socket.Close()
-		require.NoError(t, <-done)
+		m.Close(nil)
+		for _, s := range sockets {
+			_ = s.Close()
+		}
+		for range sockets {
+			require.NoError(t, <-done)
+		}
 	})
-	return s
+	return &side{m, sockets[0]}
 }
 
 // end is one end of a connection, and what it has seen.
@@ -50,6 +65,7 @@ type end struct {
 	*peer.Peer
 	mu        sync.Mutex
 	rtp, rtcp [][]byte
+	busy      atomic.Int32 // calls of OnRTP
 	connected chan struct{}
 	closed    chan error
 }
@@ -58,6 +74,10 @@ func (e *end) config(x peer.Config) peer.Config {
 	e.connected, e.closed = make(chan struct{}), make(chan error, 1)
 	x.OnConnect = func() { close(e.connected) }
 	x.OnRTP = func(b []byte, _ time.Time) {
+		if e.busy.Add(1) > 1 {
+			panic("two packets of a peer at once")
+		}
+		defer e.busy.Add(-1)
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.rtp = append(e.rtp, append([]byte(nil), b...))
@@ -241,62 +261,6 @@ func TestRefused(t *testing.T) {
 	}
 	_, err = server.New(peer.Config{Ufrag: "abc", Pwd: "short"})
 	require.Error(t, err)
-}
-
-// TestRoam: media follows a client that changes its address.
-func TestRoam(t *testing.T) {
-	server, client := newSide(t, "127.0.0.1:0", peer.MuxConfig{}), newSide(t, "127.0.0.1:0", peer.MuxConfig{})
-	relay, err := net.ListenPacket("udp", "127.0.0.1:0") // stands for the network that the client leaves
-	require.NoError(t, err)
-	defer relay.Close()
-	var mu sync.Mutex
-	var out net.PacketConn
-	newOut := func() {
-		pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-		require.NoError(t, err)
-		mu.Lock()
-		defer mu.Unlock()
-		if out != nil {
-			_ = out.Close()
-		}
-		out = pc
-		go func() {
-			b := make([]byte, 2000)
-			for {
-				n, _, err := pc.ReadFrom(b)
-				if err != nil {
-					return
-				}
-				_, _ = relay.WriteTo(b[:n], net.UDPAddrFromAddrPort(client.socket.LocalAddr()))
-			}
-		}()
-	}
-	newOut()
-	go func() {
-		b := make([]byte, 2000)
-		for {
-			n, _, err := relay.ReadFrom(b)
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			_, _ = out.WriteTo(b[:n], net.UDPAddrFromAddrPort(server.socket.LocalAddr()))
-			mu.Unlock()
-		}
-	}()
-	defer func() { mu.Lock(); defer mu.Unlock(); _ = out.Close() }()
-	s, c := join(t, 1, server, client, func(_, c *peer.Config) {
-		c.Remote = netip.MustParseAddrPort(relay.LocalAddr().String())
-	})
-	s.await(t)
-	c.await(t)
-	exchange(t, client, c, s)
-	exchange(t, server, s, c)
-	was := s.Remote()
-	newOut()
-	require.Eventually(t, func() bool { return s.Remote() != was }, patience, 10*time.Millisecond, "a check tells where it is")
-	exchange(t, client, c, s)
-	exchange(t, server, s, c)
 }
 
 // TestTCP: media over a TCP connection, and its end.

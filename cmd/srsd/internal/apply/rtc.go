@@ -39,6 +39,9 @@ func (c *Config) rtc() *rtc.Config {
 	case "all":
 		x.Candidates.Family = rtc.AllFamilies
 	}
+	if r.Has("rtc_server.reuseport") { // by default as many as there are cores
+		x.Sockets = max(r.Int("rtc_server.reuseport"), 1)
+	}
 	if r.Bool("rtc_server.tcp.enabled") {
 		x.ListenTCP = []string{r.Addr("rtc_server.tcp.listen")}
 	}
