@@ -3,6 +3,7 @@ package peer
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,18 +17,18 @@ import (
 var ErrNotConnected = errors.New("peer: not connected")
 
 const (
-	replayWindow = 1024 // packets; retransmissions are old
-	overhead     = 32   // bytes that encryption adds at most: a tag, and RTCP's index
-	maxSSRCs     = 128  // that a peer may use
+	overhead = 32  // bytes that encryption adds at most: a tag, and RTCP's index
+	maxSSRCs = 128 // that a peer may use
 )
 
 // receiving decrypts.
 type receiving struct {
 	mu     sync.Mutex
 	ctx    *srtp.Context
+	gcm    *gcm // of RTP; nil: ctx does it
 	header rtp.Header
-	known  map[uint32]struct{} // SSRCs of packets that were genuine
-	tries  int                 // packets of others: each makes the context keep something
+	known  []uint32 // SSRCs of packets that were genuine: few, but with a peer that is up to something
+	tries  int      // packets of others: each makes the context keep something
 }
 
 func (r *receiving) open(k keying, profile srtp.ProtectionProfile) error {
@@ -35,17 +36,18 @@ func (r *receiving) open(k keying, profile srtp.ProtectionProfile) error {
 	if err != nil {
 		return err
 	}
+	g, err := newGCM(k, profile)
+	if err != nil {
+		return err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ctx, r.known = ctx, map[uint32]struct{}{}
+	r.ctx, r.gcm, r.known = ctx, g, nil
 	return nil
 }
 
-// allows tells whether packets of an SSRC are looked at. The caller holds mu.
-func (r *receiving) allows(ssrc uint32) bool {
-	if _, ok := r.known[ssrc]; ok {
-		return true
-	}
+// allows tells whether packets of an SSRC that is not known are looked at. The caller holds mu.
+func (r *receiving) allows() bool {
 	r.tries++
 	return len(r.known) < maxSSRCs && r.tries < 16*maxSSRCs
 }
@@ -74,22 +76,28 @@ func (p *Peer) media(b []byte, now time.Time) {
 	if rtcp {
 		ssrc = binary.BigEndian.Uint32(b[4:])
 	}
-	if !r.allows(ssrc) {
+	known := slices.Contains(r.known, ssrc)
+	if !known && !r.allows() {
 		p.m.refused.forged.Add(1)
 		return
 	}
 	var plain []byte
 	var err error
-	if rtcp {
+	switch {
+	case rtcp:
 		plain, err = r.ctx.DecryptRTCP(b, b, nil)
-	} else {
+	case r.gcm != nil:
+		plain, err = r.gcm.open(b)
+	default:
 		plain, err = r.ctx.DecryptRTP(b, b, &r.header)
 	}
 	if err != nil { // forged, or said twice
 		p.m.refused.forged.Add(1)
 		return
 	}
-	r.known[ssrc] = struct{}{}
+	if !known {
+		r.known = append(r.known, ssrc)
+	}
 	p.last.Store(now.UnixNano())
 	p.deliver(plain, rtcp, now)
 }
@@ -107,6 +115,7 @@ func (p *Peer) deliver(b []byte, rtcp bool, now time.Time) {
 // sending encrypts. RTP belongs to one goroutine, RTCP has a context of its own.
 type sending struct {
 	rtp    *srtp.Context
+	gcm    *gcm // nil: rtp does it
 	header rtp.Header
 
 	mu   sync.Mutex
@@ -117,11 +126,30 @@ type sending struct {
 func newSending(k keying, profile srtp.ProtectionProfile) (*sending, error) {
 	s := &sending{}
 	var err error
-	if s.rtp, err = srtp.CreateContext(k.key, k.salt, profile); err != nil {
+	if s.gcm, err = newGCM(k, profile); err != nil {
 		return nil, err
+	}
+	if s.gcm == nil {
+		if s.rtp, err = srtp.CreateContext(k.key, k.salt, profile); err != nil {
+			return nil, err
+		}
 	}
 	s.rtcp, err = srtp.CreateContext(k.key, k.salt, profile)
 	return s, err
+}
+
+// seal writes a packet to dst, protected, and gives its length. dst has overhead bytes more than it needs.
+func (s *sending) seal(dst, header, payload []byte) (int, error) {
+	if s != nil && s.gcm != nil {
+		return s.gcm.seal(dst, header, payload), nil
+	}
+	n := copy(dst, header)
+	n += copy(dst[n:], payload)
+	if s == nil { // plain
+		return n, nil
+	}
+	b, err := s.rtp.EncryptRTP(dst, dst[:n], &s.header)
+	return len(b), err
 }
 
 // AppendRTP adds an RTP packet, encrypted, to a batch. It keeps neither header nor payload, and is called by
@@ -141,34 +169,27 @@ func (p *Peer) AppendRTP(b *wire.Batch, header, payload []byte) error {
 	if len(space) < n+overhead {
 		return errors.New("peer: the packet is too long")
 	}
-	copy(space[copy(space, header):], payload)
-	sealed := space[:n]
-	if out != nil {
-		var err error
-		if sealed, err = out.rtp.EncryptRTP(space, space[:n], &out.header); err != nil {
-			return err
-		}
+	n, err := out.seal(space, header, payload)
+	if err != nil {
+		return err
 	}
-	b.Add(len(sealed))
-	p.stats.sent.Add(uint64(len(sealed)))
+	b.Add(n)
+	p.stats.sent.Add(uint64(n))
 	return nil
 }
 
 // appendTCP is AppendRTP over TCP.
 func (p *Peer) appendTCP(t *stream, out *sending, header, payload []byte) error {
-	b := make([]byte, 0, len(header)+len(payload)+overhead)
-	b = append(append(b, header...), payload...)
-	if out != nil {
-		var err error
-		if b, err = out.rtp.EncryptRTP(b[:cap(b)], b, &out.header); err != nil {
-			return err
-		}
+	b := make([]byte, len(header)+len(payload)+overhead)
+	n, err := out.seal(b, header, payload)
+	if err != nil {
+		return err
 	}
-	if err := t.queue(b); err != nil {
+	if err := t.queue(b[:n]); err != nil {
 		p.stats.dropped.Add(1)
 		return err
 	}
-	p.stats.sent.Add(uint64(len(b)))
+	p.stats.sent.Add(uint64(n))
 	return nil
 }
 

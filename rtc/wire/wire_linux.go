@@ -116,7 +116,8 @@ func (r *reader) recv(fd uintptr) bool {
 		}
 	}
 	for {
-		n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.messages[0])), readMessages, unix.MSG_DONTWAIT, 0, 0)
+		// It never blocks, and takes some ten µs: the runtime needs not be told, which costs it more.
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.messages[0])), readMessages, unix.MSG_DONTWAIT, 0, 0)
 		switch errno {
 		case 0:
 			r.got, r.err = int(n), nil
