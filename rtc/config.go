@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"cmp"
+	"crypto/tls"
 	"runtime"
 	"time"
 
@@ -25,7 +26,10 @@ type Config struct {
 	HTTP []string
 	// Candidates are the addresses that clients are told.
 	Candidates Candidates
-	// RSA makes the certificate, which is a new one at each start, an RSA one. By default it is ECDSA.
+	// Certificate is what clients are told the fingerprint of, with an RSA or ECDSA key; any that is signed by
+	// itself will do. nil: a new one at each start.
+	Certificate *tls.Certificate
+	// RSA makes the new certificate an RSA one. By default it is ECDSA.
 	RSA bool
 	// Plain sends and takes media without encryption (SRS rtc_server.encrypt off), where the request does
 	// not say otherwise. No browser does that.
@@ -34,6 +38,9 @@ type Config struct {
 	MergeNALUs bool
 	// ICEServers are STUN and TURN servers that clients of WHIP and WHEP are told.
 	ICEServers []ICEServer
+	// Tap is a UDP address that is sent a copy, decrypted, of each RTP and RTCP packet from clients, to find
+	// faults (SRS black_hole). It may miss some. Empty: none.
+	Tap string
 	// Simulate serves /rtc/v1/nack/, by which anybody may have packets of a session dropped: for tests.
 	Simulate bool
 	// MaxSessions bounds the sessions; 0: 10,000.

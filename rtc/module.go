@@ -29,6 +29,7 @@ type Module struct {
 	sockets []*wire.Socket
 	tcp     []net.Listener
 	accept  *protocol.Acceptor
+	tap     *tap
 
 	mu       sync.Mutex
 	sessions map[string]*session // by id
@@ -53,9 +54,18 @@ func (m *Module) Info() protocol.Info {
 func (m *Module) Start(ctx context.Context, h *protocol.Host) error {
 	m.host = h
 	cfg := m.cfg.Load()
-	c, err := peer.NewCertificate(cfg.RSA)
+	c, err := cfg.Certificate, error(nil)
+	if c == nil {
+		c, err = peer.NewCertificate(cfg.RSA)
+	}
 	if err != nil {
 		return fmt.Errorf("rtc: %w", err)
+	}
+	if m.tap, err = openTap(ctx, cfg.Tap); err != nil {
+		return err
+	}
+	if m.tap != nil {
+		h.Go(m.tap.run)
 	}
 	if m.mux, err = peer.NewMux(peer.MuxConfig{Certificate: c, MaxPeers: cmp.Or(cfg.MaxSessions, defaultMaxSessions), Logger: h.Logger}); err != nil {
 		return fmt.Errorf("rtc: %w", err)
@@ -134,7 +144,7 @@ func (m *Module) Reload(next protocol.Module) error {
 	}
 	old, cfg := m.cfg.Load(), n.cfg.Load()
 	if !slices.Equal(old.listen(), cfg.listen()) || old.sockets() != cfg.sockets() || !slices.Equal(old.ListenTCP, cfg.ListenTCP) || !slices.Equal(old.http(), cfg.http()) ||
-		old.RSA != cfg.RSA || old.Simulate != cfg.Simulate || !slices.Equal(old.ICEServers, cfg.ICEServers) {
+		old.RSA != cfg.RSA || old.Certificate != cfg.Certificate || old.Tap != cfg.Tap || old.Simulate != cfg.Simulate || !slices.Equal(old.ICEServers, cfg.ICEServers) {
 		return errors.New("rtc: reload: what it listens on differs")
 	}
 	m.cfg.Store(cfg)

@@ -186,6 +186,7 @@ func (s *session) dropped() bool { return s.drops.Load() > 0 && s.drops.Add(-1) 
 
 // rtp takes a packet of the client's.
 func (s *session) rtp(b []byte, at time.Time) {
+	s.m.tap.packet(b)
 	if !s.publish || s.dropped() || s.vhost.DropPT != 0 && len(b) > 1 && b[1]&0x7f == s.vhost.DropPT {
 		return
 	}
@@ -193,6 +194,7 @@ func (s *session) rtp(b []byte, at time.Time) {
 }
 
 func (s *session) rtcp(b []byte, at time.Time) {
+	s.m.tap.packet(b)
 	if s.publish {
 		s.take.receiver.RTCP(b, at)
 		return

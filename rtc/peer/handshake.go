@@ -52,6 +52,18 @@ func NewCertificate(rsaKey bool) (*tls.Certificate, error) {
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }
 
+// checkCertificate tells whether handshakes can be made with a certificate.
+func checkCertificate(c *tls.Certificate) error {
+	if len(c.Certificate) == 0 {
+		return errors.New("peer: certificate: there is none")
+	}
+	switch c.PrivateKey.(type) {
+	case *ecdsa.PrivateKey, *rsa.PrivateKey:
+		return nil
+	}
+	return fmt.Errorf("peer: certificate: the key is neither ECDSA's nor RSA's but a %T", c.PrivateKey)
+}
+
 // hashes are those that a fingerprint may be made with (RFC 8122 5). SHA-1 and MD5 are not among them.
 var hashes = map[string]crypto.Hash{"sha-224": crypto.SHA224, "sha-256": crypto.SHA256, "sha-384": crypto.SHA384, "sha-512": crypto.SHA512}
 

@@ -69,6 +69,9 @@ func NewMux(cfg MuxConfig) (*Mux, error) {
 		}
 		cfg.Certificate = c
 	}
+	if err := checkCertificate(cfg.Certificate); err != nil {
+		return nil, err
+	}
 	f, err := fingerprintOf(cfg.Certificate.Certificate[0], "sha-256")
 	if err != nil {
 		return nil, err

@@ -42,6 +42,9 @@ func (c *Config) rtc() *rtc.Config {
 	if r.Has("rtc_server.reuseport") { // by default as many as there are cores
 		x.Sockets = max(r.Int("rtc_server.reuseport"), 1)
 	}
+	if r.Bool("rtc_server.black_hole.enabled") {
+		x.Tap = r.String("rtc_server.black_hole.addr")
+	}
 	if r.Bool("rtc_server.tcp.enabled") {
 		x.ListenTCP = []string{r.Addr("rtc_server.tcp.listen")}
 	}
