@@ -27,7 +27,8 @@ type Candidates struct {
 	// Hosts are addresses, or names that are looked up; "*", 0.0.0.0 and [::] stand for those of the
 	// interfaces, as no entry does.
 	Hosts []string
-	// NoInterfaces leaves those of the interfaces out (use_auto_detect_network_ip off).
+	// NoInterfaces leaves those of the interfaces out (use_auto_detect_network_ip off), but for one if there
+	// is nothing else to tell.
 	NoInterfaces bool
 	Family       Family
 	// NoAPIHost leaves out the host of the signalling request (api_as_candidates off).
@@ -35,6 +36,9 @@ type Candidates struct {
 	// NoResolve does not look up that host where it is a name (resolve_api_domain off), and KeepName tells
 	// the name itself too (keep_api_domain).
 	NoResolve, KeepName bool
+	// STUN lists servers (RFC 8489), host or host:port, that are asked at which address and port they see those
+	// that the module listens on, which is told too. It helps behind a NAT that keeps to one port for all peers.
+	STUN []string
 	// NoUDP and NoTCP leave out one transport (protocol tcp, udp).
 	NoUDP, NoTCP bool
 }
@@ -45,8 +49,8 @@ const maxCandidates = 16
 // lookupTimeout is how long an answer waits for names, together.
 const lookupTimeout = 2 * time.Second
 
-// hosts gives addresses and names to tell, without ports, the most likely first. extra, if any, are told by
-// the request and alone count beside the host of the API.
+// hosts gives addresses and names to tell, without ports, the most likely first, and one at least if the
+// machine has any. extra are what the request has asked for.
 func (c *Candidates) hosts(ctx context.Context, apiHost string, extra []string, local func() []netip.Addr, lookup func(context.Context, string) []netip.Addr) []string {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
@@ -62,10 +66,8 @@ func (c *Candidates) hosts(ctx context.Context, apiHost string, extra []string, 
 			return
 		}
 		if resolve {
-			for _, a := range lookup(ctx, host) {
-				if c.Family == AllFamilies || a.Unmap().Is4() == (c.Family == IPv4) {
-					add(a)
-				}
+			for _, a := range c.ofFamily(lookup(ctx, host)) {
+				add(a)
 			}
 		}
 		if keep && validName(host) && len(list) < maxCandidates && !slices.Contains(list, host) {
@@ -75,12 +77,11 @@ func (c *Candidates) hosts(ctx context.Context, apiHost string, extra []string, 
 	if !c.NoAPIHost && apiHost != "" {
 		name(apiHost, c.KeepName, !c.NoResolve)
 	}
-	hosts := c.Hosts
-	if len(extra) > 0 {
-		hosts = extra
+	for _, h := range extra {
+		name(h, false, true)
 	}
-	auto := len(hosts) == 0
-	for _, h := range hosts {
+	auto := len(c.Hosts) == 0
+	for _, h := range c.Hosts {
 		if h == "*" || h == "0.0.0.0" || h == "[::]" || h == "::" {
 			auto = true
 		} else {
@@ -92,24 +93,44 @@ func (c *Candidates) hosts(ctx context.Context, apiHost string, extra []string, 
 			add(a)
 		}
 	}
+	if all := local(); len(list) == 0 && len(all) > 0 {
+		add(slices.MinFunc(all, func(a, b netip.Addr) int { return c.rank(a) - c.rank(b) }))
+	}
 	return list
 }
 
-// interfaces gives the addresses of the family that others can reach; those of loopback only where there is
-// no other.
-func (c *Candidates) interfaces(all []netip.Addr) (list []netip.Addr) {
-	var loopback []netip.Addr
+// rank orders addresses of the machine for when no other is to be told: IPv4 first, as SRS has it, those of
+// loopback last.
+func (c *Candidates) rank(a netip.Addr) int {
+	switch a = a.Unmap(); {
+	case a.IsLoopback() && a.Is4() == (c.Family == IPv6):
+		return 4
+	case a.IsLoopback():
+		return 3
+	case a.IsLinkLocalUnicast():
+		return 2
+	case !a.Is4():
+		return 1
+	}
+	return 0
+}
+
+// ofFamily gives the addresses of the family.
+func (c *Candidates) ofFamily(all []netip.Addr) (list []netip.Addr) {
 	for _, a := range all {
-		switch a = a.Unmap(); {
-		case c.Family != AllFamilies && a.Is4() != (c.Family == IPv4), a.IsLinkLocalUnicast():
-		case a.IsLoopback():
-			loopback = append(loopback, a)
-		default:
+		if a = a.Unmap(); c.Family == AllFamilies || a.Is4() == (c.Family == IPv4) {
 			list = append(list, a)
 		}
 	}
-	if len(list) == 0 {
-		return loopback
+	return list
+}
+
+// interfaces gives the addresses of the family that others can reach.
+func (c *Candidates) interfaces(all []netip.Addr) (list []netip.Addr) {
+	for _, a := range c.ofFamily(all) {
+		if !a.IsLinkLocalUnicast() && !a.IsLoopback() {
+			list = append(list, a)
+		}
 	}
 	return list
 }

@@ -31,9 +31,11 @@
 //
 // All media go through the addresses in Config.Listen, one UDP port for everybody, or through TCP
 // (Config.ListenTCP, ICE over TCP) where networks block UDP. The server is ICE lite: clients come to it, at
-// the addresses that [Candidates] has them told, so that behind a NAT the public one has to be named there.
-// Media are encrypted (DTLS-SRTP) unless Config.Plain or the request says otherwise. An address that changes
-// is followed.
+// the addresses that [Candidates] has them told, so that behind a NAT the public one has to be named there,
+// or a STUN server that tells it. What comes to one of several addresses of the machine is answered from there
+// (Linux). With several cores, several sockets take what clients send (Config.Sockets). Media are
+// encrypted (DTLS-SRTP) unless Config.Plain or the request says otherwise. A client's address that changes is
+// followed.
 //
 // Loss is repaired by retransmission (NACK, RTX), in both directions; publishers are given feedback for their
 // congestion control (transport-wide), and asked for key frames when viewers need one. Of a publisher that

@@ -30,6 +30,7 @@ type Module struct {
 	tcp     []net.Listener
 	accept  *protocol.Acceptor
 	tap     *tap
+	mapped  atomic.Pointer[[]sdp.Candidate] // what STUN servers have told
 
 	mu       sync.Mutex
 	sessions map[string]*session // by id
@@ -83,6 +84,7 @@ func (m *Module) Start(ctx context.Context, h *protocol.Host) error {
 		h.Go(func(context.Context) error { return m.accept.Serve(l) })
 	}
 	h.Go(m.tick)
+	h.Go(m.askSTUN)
 	m.route(cfg)
 	return nil
 }
@@ -223,6 +225,13 @@ func (m *Module) candidates(ctx context.Context, r *signal.Request) (list []sdp.
 	if !c.NoUDP {
 		for _, h := range hosts {
 			list = append(list, sdp.Candidate{Host: h, Port: cmp.Or(ports[h], port)})
+		}
+	}
+	if mapped := m.mapped.Load(); mapped != nil && !c.NoUDP {
+		for _, x := range *mapped {
+			if !slices.Contains(list, x) {
+				list = append(list, x)
+			}
 		}
 	}
 	if c.NoTCP {

@@ -35,6 +35,9 @@ func (m *Mux) binding(b []byte, from path, now time.Time) {
 	case stun.ClassRequest:
 		m.request(msg, from, now)
 	case stun.ClassSuccessResponse, stun.ClassErrorResponse:
+		if m.toldBy(from.route.Remote, msg) {
+			return
+		}
 		m.mu.RLock()
 		p := m.addrs[from.route.Remote]
 		m.mu.RUnlock()

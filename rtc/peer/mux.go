@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/stun"
+
 	"github.com/srsgo/srs/rtc/wire"
 )
 
@@ -40,6 +42,7 @@ type Mux struct {
 	mu     sync.RWMutex
 	ufrags map[string]*Peer
 	addrs  map[netip.AddrPort]*Peer // UDP addresses from which a peer has sent valid checks
+	asked  map[[stun.TransactionIDSize]byte]asking
 	closed bool
 
 	refused refusals
@@ -77,7 +80,8 @@ func NewMux(cfg MuxConfig) (*Mux, error) {
 		return nil, err
 	}
 	m := &Mux{cfg: cfg, fingerprint: "sha-256 " + f, handshakes: make(chan struct{}, cfg.MaxHandshakes), stop: make(chan struct{}),
-		ufrags: map[string]*Peer{}, addrs: map[netip.AddrPort]*Peer{}}
+		ufrags: map[string]*Peer{}, addrs: map[netip.AddrPort]*Peer{},
+		asked: map[[stun.TransactionIDSize]byte]asking{}}
 	m.work.Go(m.time)
 	return m, nil
 }

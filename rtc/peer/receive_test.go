@@ -136,6 +136,9 @@ func FuzzReceive(f *testing.F) {
 	check, err := stun.Build(stun.BindingRequest, stun.NewUsername("abcd:efgh"), stun.NewShortTermIntegrity("0123456789012345678901"), stun.Fingerprint)
 	require.NoError(f, err)
 	f.Add(check.Raw, true)
+	told, err := stun.Build(stun.TransactionID, stun.BindingSuccess, &stun.XORMappedAddress{IP: net.IPv4(203, 0, 113, 9), Port: 4242})
+	require.NoError(f, err)
+	f.Add(told.Raw, true)
 	f.Add(rtpOf(1, 100), true)
 	f.Add([]byte{0x80, 201, 0, 1, 0, 0, 0, 5, 1, 2, 3, 4, 5}, true)
 	f.Add([]byte{0x80}, true)
@@ -150,6 +153,11 @@ func FuzzReceive(f *testing.F) {
 		at := path{socket: socket, route: home}
 		if !known {
 			at.route = away
+		}
+		if msg := (&stun.Message{Raw: bytes.Clone(b)}); msg.Decode() == nil {
+			if a, err := mappedIn(msg); err == nil {
+				require.True(t, a.IsValid())
+			}
 		}
 		for _, m := range muxes {
 			m.mu.RLock()

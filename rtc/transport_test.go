@@ -2,13 +2,16 @@ package rtc_test
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+	"github.com/pion/stun"
 	"github.com/pion/webrtc/v3"
 	"github.com/stretchr/testify/require"
 
@@ -59,6 +62,40 @@ func TestBadConfig(t *testing.T) {
 		s := protocol.NewServer(protocol.Config{}, rtc.New(cfg))
 		require.ErrorContains(t, s.Start(t.Context()), want)
 	}
+}
+
+// TestSTUN: the address by which a STUN server sees the module is a candidate.
+func TestSTUN(t *testing.T) {
+	t.Parallel()
+	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer pc.Close()
+	go func() {
+		b := make([]byte, 1500)
+		for {
+			n, from, err := pc.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			q := &stun.Message{Raw: b[:n]}
+			if q.Decode() != nil {
+				continue
+			}
+			port := from.(*net.UDPAddr).Port
+			a, err := stun.Build(stun.NewTransactionIDSetter(q.TransactionID), stun.BindingSuccess, &stun.XORMappedAddress{IP: net.IPv4(203, 0, 113, 9), Port: port ^ 1})
+			if err == nil {
+				_, _ = pc.WriteTo(a.Raw, from)
+			}
+		}
+	}()
+	r := newRig(t, rtc.Config{Sockets: 2, Candidates: rtc.Candidates{STUN: []string{"[2001:db8::1]:3478", pc.LocalAddr().String()}}})
+	r.publish(streamtest.H264Opus())
+	p := r.newPeer(webrtc.NetworkTypeUDP4)
+	p.receive()
+	offer := p.offer(nil)
+	port := r.module.Addrs()[0].(*net.UDPAddr).Port
+	want := fmt.Sprintf("udp 2130706431 203.0.113.9 %d typ host", port^1)
+	require.Eventually(t, func() bool { return strings.Contains(r.post(whep(), offer).body, want) }, patience, 10*time.Millisecond)
 }
 
 var fingerprint = regexp.MustCompile(`a=fingerprint:(\S+ \S+)`)
