@@ -59,7 +59,7 @@ type Vhost struct {
 	Enabled bool
 	// NoNACK turns off repairing loss by retransmission, NoTWCC the feedback of congestion control.
 	NoNACK, NoTWCC bool
-	// Timeout ends a session from which nothing comes (stun_timeout); 0: 30 s.
+	// Timeout ends a session that does not connect for so long, or from which nothing comes (stun_timeout); 0: 30 s.
 	Timeout time.Duration
 	// Strict refuses clients that claim the ICE-CONTROLLED role (stun_strict_check).
 	Strict bool
@@ -92,8 +92,6 @@ const (
 	defaultMaxSessions = 10_000
 	defaultTimeout     = 30 * time.Second
 	defaultKeyFrames   = 6 * time.Second
-	// connectTimeout is how long a session may take from its answer to its first media.
-	connectTimeout = 30 * time.Second
 )
 
 func (c *Config) name() string { return cmp.Or(c.Name, "rtc") }

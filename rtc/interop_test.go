@@ -1,10 +1,13 @@
 package rtc_test
 
 import (
+	"bytes"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pion/webrtc/v3"
 	"github.com/stretchr/testify/require"
@@ -79,6 +82,26 @@ func ice(text string) (ufrag, pwd string) {
 	return ufrag, pwd
 }
 
+// patch begins a restart of ICE, and gives what asks a session for it.
+func (p *peer) patch() func(path, etag string) answer {
+	p.r.t.Helper()
+	ufrag, pwd := ice(p.offer(&webrtc.OfferOptions{ICERestart: true}))
+	fragment := "a=ice-ufrag:" + ufrag + "\r\na=ice-pwd:" + pwd + "\r\n"
+	return func(path, etag string) answer {
+		return p.r.do(http.MethodPatch, path, fragment, "Content-Type", "application/trickle-ice-sdpfrag", "If-Match", etag)
+	}
+}
+
+// restarted takes what the session answered.
+func (p *peer) restarted(a answer) {
+	p.r.t.Helper()
+	newUfrag, newPwd := ice(a.body)
+	oldUfrag, oldPwd := ice(p.open.body)
+	require.NotEqual(p.r.t, oldUfrag, newUfrag)
+	p.open.body = strings.NewReplacer(oldUfrag, newUfrag, oldPwd, newPwd).Replace(p.open.body)
+	require.NoError(p.r.t, p.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: p.open.body}))
+}
+
 // TestRestart: a restart of ICE by PATCH leaves media flowing, one for other credentials is refused.
 func TestRestart(t *testing.T) {
 	t.Parallel()
@@ -89,11 +112,7 @@ func TestRestart(t *testing.T) {
 	p.connect(whep())
 	got.media(t, clip, stream.KindVideo, 10)
 
-	ufrag, pwd := ice(p.offer(&webrtc.OfferOptions{ICERestart: true}))
-	fragment := "a=ice-ufrag:" + ufrag + "\r\na=ice-pwd:" + pwd + "\r\n"
-	patch := func(path, etag string) answer {
-		return r.do(http.MethodPatch, path, fragment, "Content-Type", "application/trickle-ice-sdpfrag", "If-Match", etag)
-	}
+	patch := p.patch()
 	path := p.open.resource(t)
 	require.Equal(t, http.StatusPreconditionFailed, patch(path, `"another"`).status)
 	require.Equal(t, http.StatusNotFound, patch(strings.Replace(path, "session=", "session=x", 1), p.open.etag).status)
@@ -103,11 +122,7 @@ func TestRestart(t *testing.T) {
 	require.Equal(t, http.StatusOK, a.status, a.body)
 	require.NotEqual(t, p.open.etag, a.etag)
 	require.Equal(t, http.StatusPreconditionFailed, patch(path, p.open.etag).status, "the tag of before")
-	newUfrag, newPwd := ice(a.body)
-	oldUfrag, oldPwd := ice(p.open.body)
-	require.NotEqual(t, oldUfrag, newUfrag)
-	text := strings.NewReplacer(oldUfrag, newUfrag, oldPwd, newPwd).Replace(p.open.body)
-	require.NoError(t, p.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: text}))
+	p.restarted(a)
 	n := len(got.tracks[stream.KindVideo].run())
 	more := got.media(t, clip, stream.KindVideo, n/2+50) // beyond what came before
 	streamtest.Equal(t, looped(t, clip, stream.KindVideo, 8), more, loose)
@@ -154,11 +169,23 @@ func TestRepublish(t *testing.T) {
 	p.connect(whep())
 	before := len(got.media(t, clip, stream.KindVideo, 10))
 	stop()
-	r.publish(clip)
+	stop = r.publish(clip)
 	list := got.media(t, clip, stream.KindVideo, before+60)
 	for i := range list[1:] {
 		require.Less(t, list[i].PTS, list[i+1].PTS, "access unit %d", i+1)
 	}
 	packets := got.tracks[stream.KindVideo].run()
 	require.Equal(t, packets[0].SSRC, packets[len(packets)-1].SSRC)
+
+	// And with one that codes otherwise, after a pause.
+	stop()
+	time.Sleep(500 * time.Millisecond)
+	other := streamtest.H264Resize()
+	r.publish(other)
+	want := looped(t, other, stream.KindVideo, 8)
+	want = want[slices.IndexFunc(want, func(p *stream.Packet) bool { return p.Tracks != want[0].Tracks }):] // the other size
+	list = got.media(t, clip, stream.KindVideo, len(list)+80)
+	at := slices.IndexFunc(list, func(p *stream.Packet) bool { return bytes.Equal(p.Payload, want[0].Payload) })
+	require.Positive(t, at)
+	streamtest.Equal(t, want, list[at:], loose)
 }

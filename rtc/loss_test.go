@@ -25,38 +25,70 @@ type path struct {
 // relay is a bad network between one client and the server.
 type relay struct {
 	path
-	front, back net.PacketConn
-	server      net.Addr
+	front  net.PacketConn
+	server net.Addr
 
 	mu     sync.Mutex
+	back   net.PacketConn
+	left   []net.PacketConn // that were back
+	stray  int              // datagrams that came to one of those
 	rand   *rand.Rand
 	client net.Addr
 	flying sync.WaitGroup
 }
 
-// relay opens one, and gives the port that the client is to send to.
-func (r *rig) relay(x path) int {
+// relay opens one.
+func (r *rig) relay(x path) *relay {
 	r.t.Helper()
 	y := &relay{path: x, server: r.module.Addrs()[0], rand: rand.New(rand.NewPCG(7, 11))}
-	var err error
-	y.front, err = net.ListenPacket("udp", "127.0.0.1:0")
-	require.NoError(r.t, err)
-	y.back, err = net.ListenPacket("udp", "127.0.0.1:0")
-	require.NoError(r.t, err)
-	y.flying.Add(2)
-	go y.pass(y.front, y.back, true)
-	go y.pass(y.back, y.front, false)
+	y.front = packets(r.t)
+	y.flying.Go(func() { y.pass(y.front, true) })
+	y.move(r.t)
 	r.t.Cleanup(func() {
 		_ = y.front.Close()
-		_ = y.back.Close()
+		y.mu.Lock()
+		for _, pc := range append(y.left, y.back) {
+			_ = pc.Close()
+		}
+		y.mu.Unlock()
 		y.flying.Wait()
 	})
-	return y.front.LocalAddr().(*net.UDPAddr).Port
+	return y
+}
+
+// eip is what a request says that the client is to send to the relay.
+func (y *relay) eip() string { return fmt.Sprintf("eip=%s", y.front.LocalAddr()) }
+
+// packets opens a socket.
+func packets(t testing.TB) net.PacketConn {
+	t.Helper()
+	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	return pc
+}
+
+// move has the client come from another address. What is sent to the one before is lost.
+func (y *relay) move(t testing.TB) {
+	t.Helper()
+	back := packets(t)
+	y.mu.Lock()
+	if y.back != nil {
+		y.left = append(y.left, y.back)
+	}
+	y.back = back
+	y.mu.Unlock()
+	y.flying.Go(func() { y.pass(back, false) })
+}
+
+// strays gives how many datagrams came to addresses that the client has left.
+func (y *relay) strays() int {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return y.stray
 }
 
 // pass carries datagrams in one direction.
-func (y *relay) pass(from, to net.PacketConn, up bool) {
-	defer y.flying.Done()
+func (y *relay) pass(from net.PacketConn, up bool) {
 	b := make([]byte, 2048)
 	for {
 		n, addr, err := from.ReadFrom(b)
@@ -64,11 +96,15 @@ func (y *relay) pass(from, to net.PacketConn, up bool) {
 			return
 		}
 		y.mu.Lock()
-		dst := y.server
+		to, dst := y.back, y.server
 		if up {
 			y.client = addr
 		} else {
-			dst = y.client
+			to, dst = y.front, y.client
+			if from != y.back {
+				y.stray++
+				dst = nil
+			}
 		}
 		lost, late := y.rand.Float64() < y.loss, y.delay
 		if y.jitter > 0 {
@@ -100,11 +136,11 @@ func TestPlayLossy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r, clip := newRig(t, rtc.Config{}), streamtest.H264Opus()
-			port := r.relay(x)
+			relay := r.relay(x)
 			r.publish(clip)
 			p := r.newPeer(webrtc.NetworkTypeUDP4)
 			got := p.receive()
-			p.connect(whep(fmt.Sprintf("eip=127.0.0.1:%d", port)))
+			p.connect(whep(relay.eip()))
 			streamtest.Equal(t, looped(t, clip, stream.KindVideo, 8), got.media(t, clip, stream.KindVideo, 100), loose)
 		})
 	}
@@ -118,7 +154,7 @@ func TestPublishLossy(t *testing.T) {
 			r, clip := newRig(t, rtc.Config{}), streamtest.H264Opus()
 			p := r.newPeer(webrtc.NetworkTypeUDP4)
 			s := p.send(clip)
-			p.connect(whip(fmt.Sprintf("eip=127.0.0.1:%d", r.relay(x))))
+			p.connect(whip(r.relay(x).eip()))
 			s.run(t)
 			got := r.record(250)
 			streamtest.Equal(t, looped(t, clip, stream.KindVideo, 8), got[stream.KindVideo], inOrder)

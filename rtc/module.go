@@ -196,6 +196,9 @@ func (m *Module) enter(s *session) error {
 	if m.closing {
 		return stream.ErrShutdown
 	}
+	if m.sessions[s.id] != nil { // both sides' ufrags may be the client's choice
+		return fmt.Errorf("session %.100q: %w", s.id, signal.ErrInUse)
+	}
 	m.sessions[s.id] = s
 	return nil
 }

@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,8 +38,27 @@ type rig struct {
 	module *rtc.Module
 	hub    *stream.Hub
 	base   string
+	log    *logged
 	client *http.Client
 	stop   func()
+}
+
+// logged is what the server has logged.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // newRig starts a server; the zero value of cfg listens on 127.0.0.1 alone.
@@ -51,10 +72,10 @@ func newRig(t testing.TB, cfg rtc.Config) *rig {
 		cfg.Listen = []string{host + ":0"}
 	}
 	cfg.Candidates.NoInterfaces = true
-	r := &rig{t: t, module: rtc.New(cfg), client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}}
+	r := &rig{t: t, module: rtc.New(cfg), log: &logged{}, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}}
 	r.server = protocol.NewServer(protocol.Config{
 		HTTP:   []protocol.HTTPListener{{Name: "http", Listen: []string{host + ":0"}}},
-		Logger: slog.New(slog.DiscardHandler),
+		Logger: slog.New(slog.NewTextHandler(r.log, nil)),
 	}, r.module)
 	r.hub = r.server.Hub()
 	require.NoError(t, r.server.Start(t.Context()))
@@ -126,15 +147,15 @@ type peer struct {
 	state chan webrtc.PeerConnectionState
 }
 
-// newPeer makes a client that talks by one kind of network.
-func (r *rig) newPeer(network webrtc.NetworkType) *peer {
+// newPeer makes a client that talks by some kinds of network.
+func (r *rig) newPeer(networks ...webrtc.NetworkType) *peer {
 	r.t.Helper()
 	var e webrtc.SettingEngine
 	e.SetIncludeLoopbackCandidate(true)
 	e.SetInterfaceFilter(func(name string) bool { return strings.HasPrefix(name, "lo") })
-	e.SetNetworkTypes([]webrtc.NetworkType{network})
+	e.SetNetworkTypes(networks)
 	e.SetICETimeouts(3*time.Second, patience, 200*time.Millisecond)
-	if network == webrtc.NetworkTypeUDP6 { // pion's own search passes ::1 over
+	if slices.Contains(networks, webrtc.NetworkTypeUDP6) { // pion's own search passes ::1 over
 		pc, err := net.ListenPacket("udp6", "[::1]:0")
 		require.NoError(r.t, err)
 		e.SetICEUDPMux(webrtc.NewICEUDPMux(nil, pc))

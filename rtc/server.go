@@ -91,9 +91,10 @@ func (s *session) answer(ctx context.Context, r *signal.Request) (*signal.Sessio
 	m := s.m
 	ufrag, pwd := sdp.NewCredentials()
 	ufrag, pwd = cmp.Or(r.Ufrag, ufrag), cmp.Or(r.Pwd, pwd)
+	candidates := m.candidates(ctx, r)
 	a, err := r.Offer.Answer(sdp.Choice{
 		Publish: s.publish, Codecs: s.wanted(r.Codec), Ufrag: ufrag, Pwd: pwd, Fingerprint: m.mux.Fingerprint(), Plain: s.plain,
-		Active: s.vhost.Active, Candidates: m.candidates(ctx, r), Stream: s.key.App + "/" + s.key.Name,
+		Active: s.vhost.Active, Candidates: candidates, Stream: s.key.App + "/" + s.key.Name,
 		NoNACK: s.vhost.NoNACK, NoTransportCC: s.vhost.NoTWCC,
 	})
 	if err != nil {
@@ -107,17 +108,28 @@ func (s *session) answer(ctx context.Context, r *signal.Request) (*signal.Sessio
 	}
 	p, err := m.mux.New(peer.Config{
 		Ufrag: ufrag, Pwd: pwd, RemoteUfrag: r.Offer.Ufrag, RemotePwd: r.Offer.Pwd, Fingerprints: r.Offer.Fingerprints,
-		Active: a.Active, Plain: s.plain, Strict: s.vhost.Strict, ConnectTimeout: connectTimeout, Timeout: s.vhost.Timeout,
+		Active: a.Active, Plain: s.plain, Strict: s.vhost.Strict, ConnectTimeout: s.vhost.Timeout, Timeout: s.vhost.Timeout,
+		Candidates: addresses(candidates), RemoteCandidates: addresses(r.Offer.Candidates),
 		OnConnect: s.connected, OnRTP: s.rtp, OnRTCP: s.rtcp, OnClose: s.end,
 	})
-	if errors.Is(err, peer.ErrFull) {
+	switch {
+	case errors.Is(err, peer.ErrFull):
 		return nil, signal.ErrFull
-	}
-	if err != nil {
+	case errors.Is(err, peer.ErrInUse):
+		return nil, signal.ErrInUse
+	case err != nil:
 		return nil, err
 	}
 	s.setPeer(p)
 	return &signal.Session{ID: s.id, Token: s.token, ETag: s.etag, Answer: a.Text}, nil
+}
+
+// addresses names candidates in errors.
+func addresses(list []sdp.Candidate) (out []string) {
+	for _, c := range list[:min(len(list), 8)] {
+		out = append(out, c.String())
+	}
+	return out
 }
 
 // wanted gives the codecs for a player: those of the stream, where they are known.

@@ -12,12 +12,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math/big"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -102,26 +104,64 @@ func (p *Peer) verify(certs [][]byte, _ [][]*x509.Certificate) error {
 	return errors.New("peer: the certificate's fingerprint is not the one that was signalled")
 }
 
-// Bounds of what waits for the handshake.
+// Bounds of DTLS.
 const (
-	maxRecords     = 32
-	maxRecordBytes = 64 << 10
+	maxRecords     = 32              // that wait, as datagrams
+	maxRecordBytes = 64 << 10        // that wait
+	maxSpent       = 128 << 10       // that a peer may send: it has a few KB to say, now and then once more
+	handshakeTurn  = 3 * time.Second // for which a handshake counts that waits for its peer
 )
+
+// Types of records (RFC 5246 6.2.1).
+const (
+	recordCipher, recordAlert, recordHandshake = 20, 21, 22
+)
+
+// wanted tells whether DTLS is to see a datagram. What is not protected could be anybody's: once there are keys
+// only the handshake's last messages count of it, which a peer repeats that has missed our answer. And when a
+// peer has spent its bytes, which DTLS may have kept, all that counts is a farewell.
+func wanted(b []byte, keys, spent bool) bool {
+	const head = 13 // RFC 6347 4.1
+	for len(b) > 0 {
+		if len(b) < head {
+			return false
+		}
+		kind, epoch, n := b[0], binary.BigEndian.Uint16(b[3:]), int(binary.BigEndian.Uint16(b[11:]))
+		if len(b) < head+n || spent && (epoch == 0 || kind != recordAlert) {
+			return false
+		}
+		cipher := kind == recordCipher && n == 1 && b[head] == 1
+		if keys && epoch == 0 && kind != recordHandshake && !cipher {
+			return false
+		}
+		b = b[head+n:]
+	}
+	return true
+}
 
 // records takes DTLS records. The first ones of a client begin the handshake.
 func (p *Peer) records(b []byte, from path) {
 	p.mu.Lock()
-	buf := p.dtls
+	buf, keys := p.dtls, p.conn != nil
+	p.spent += len(b)
+	spent := p.spent > maxSpent
 	p.mu.Unlock()
+	if (keys || spent) && !wanted(b, keys, spent) {
+		p.m.refused.count(malformed, from)
+		return
+	}
+	if keys && b[0] != recordAlert && buf.Count() > 0 {
+		return // DTLS takes its time to answer what was answered before: a farewell must not wait for that, or find no room
+	}
 	if buf == nil {
-		const handshake = 22
-		if p.cfg.Active || b[0] != handshake || p.cfg.Plain {
+		if p.cfg.Active || b[0] != recordHandshake || p.cfg.Plain {
 			return
 		}
 		if at := p.where.Load(); at == nil || at.route != from.route {
 			p.where.Store(&from) // where it speaks from is where it wants to be answered
 		}
 		if buf = p.shake(); buf == nil {
+			p.m.refused.count(busy, from)
 			return
 		}
 	}
@@ -153,8 +193,11 @@ var profiles = []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM, dtls.SRT
 
 // handshake makes the keys, and then waits for the peer's farewell.
 func (p *Peer) handshake() {
+	done := sync.OnceFunc(func() { <-p.m.handshakes })
+	turn := time.AfterFunc(handshakeTurn, done) // peers that say nothing more keep nobody out
 	conn, err := p.negotiate()
-	<-p.m.handshakes
+	turn.Stop()
+	done()
 	if err != nil {
 		p.end(fmt.Errorf("peer: DTLS with %s: %w", p.Remote(), err), true)
 		return

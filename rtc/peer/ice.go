@@ -28,21 +28,19 @@ func (m *Mux) binding(b []byte, from path, now time.Time) {
 		msg.Raw = append(msg.Raw, b...)
 	}
 	if msg.Decode() != nil || msg.Type.Method != stun.MethodBinding {
-		m.refused.malformed.Add(1)
+		m.refused.count(malformed, from)
 		return
 	}
 	switch msg.Type.Class {
 	case stun.ClassRequest:
 		m.request(msg, from, now)
 	case stun.ClassSuccessResponse, stun.ClassErrorResponse:
-		if m.toldBy(from.route.Remote, msg) {
+		if from.tcp == nil && m.toldBy(from.route.Remote, msg) {
 			return
 		}
-		m.mu.RLock()
-		p := m.addrs[from.route.Remote]
-		m.mu.RUnlock()
+		p := m.from(from)
 		if p == nil || !p.cfg.Remote.IsValid() {
-			m.refused.strange.Add(1)
+			m.refused.count(strange, from)
 			return
 		}
 		p.answered(msg, now)
@@ -53,20 +51,20 @@ func (m *Mux) binding(b []byte, from path, now time.Time) {
 func (m *Mux) request(msg *stun.Message, from path, now time.Time) {
 	ours, _, ok := bindingUser(msg)
 	if !ok {
-		m.refused.malformed.Add(1)
+		m.refused.count(malformed, from)
 		return
 	}
 	m.mu.RLock()
 	p := m.ufrags[ours]
 	m.mu.RUnlock()
 	if p == nil || from.peer() != nil && from.peer() != p {
-		m.refused.unknown.Add(1)
+		m.refused.count(unknown, from)
 		return
 	}
 	pwd := p.password(ours)
 	integrity := stun.NewShortTermIntegrity(pwd)
 	if integrity.Check(msg) != nil || stun.Fingerprint.Check(msg) != nil { // in constant time
-		m.refused.forged.Add(1)
+		m.refused.count(forged, from)
 		p.try(from.String() + ": a check with wrong integrity")
 		return
 	}
@@ -79,7 +77,9 @@ func (m *Mux) request(msg *stun.Message, from path, now time.Time) {
 		return
 	}
 	if from.tcp != nil {
-		from.tcp.bind(p)
+		if !from.tcp.bind(p) {
+			return
+		}
 	} else {
 		m.know(from.route.Remote, p)
 	}
@@ -107,23 +107,25 @@ func (p *Peer) answer(to *stun.Message, at path, integrity stun.MessageIntegrity
 	}
 }
 
-// elsewhere is after how long a way on which nothing came is given up for one that was not nominated.
+// elsewhere is after how long a way by which nothing came is given up for one that was not nominated.
 const elsewhere = 3 * time.Second
 
 // heard notes a valid check. A peer is where it has nominated a way (RFC 8445 8.1.1), which may change at any
-// time; before that, where it was heard of first.
+// time; before that, where it was heard of first. Clients that have nominated once, and whose address is changed
+// by what is between, check again without saying so.
 func (p *Peer) heard(from path, nominated bool, now time.Time) {
-	before := time.Unix(0, p.last.Swap(now.UnixNano()))
-	at := p.where.Load()
-	p.try(from.String() + ": checked")
-	if at == nil || *at != from {
-		same := at != nil && at.route == from.route && at.tcp == from.tcp // through another socket
-		if nominated {
-			p.where.Store(&from)
-		} else if at == nil || !same && now.Sub(before) > elsewhere {
-			p.where.CompareAndSwap(at, &from) // not over what was nominated meanwhile, at another socket
-		}
+	if !p.Connected() {
+		p.try(from.String() + ": checked")
 	}
+	switch at := p.where.Load(); {
+	case at == nil:
+		p.where.CompareAndSwap(nil, &from)
+	case nominated && *at != from:
+		p.where.Store(&from)
+	case !at.same(from) && (at.gone() || now.Sub(time.Unix(0, p.here.Load())) > elsewhere):
+		p.where.CompareAndSwap(at, &from) // not over what was nominated meanwhile, at another socket
+	}
+	p.alive(from, now)
 	switch {
 	case p.cfg.Plain:
 		p.connect()
@@ -209,7 +211,7 @@ func (p *Peer) answered(msg *stun.Message, now time.Time) {
 	pwd := p.remote.pwd
 	p.mu.Unlock()
 	if !fits || stun.NewShortTermIntegrity(pwd).Check(msg) != nil || msg.Type.Class != stun.ClassSuccessResponse {
-		p.m.refused.forged.Add(1)
+		p.m.refused.count(forged, *p.where.Load())
 		return
 	}
 	p.last.Store(now.UnixNano())

@@ -56,7 +56,7 @@ func (r *receiving) allows() bool {
 func isRTCP(b []byte) bool { return len(b) > 1 && b[1] >= 192 && b[1] <= 223 }
 
 // media takes RTP or RTCP.
-func (p *Peer) media(b []byte, now time.Time) {
+func (p *Peer) media(b []byte, from path, now time.Time) {
 	p.stats.received.Add(uint64(len(b)))
 	r := &p.in
 	r.mu.Lock()
@@ -64,7 +64,7 @@ func (p *Peer) media(b []byte, now time.Time) {
 	rtcp := isRTCP(b)
 	if p.cfg.Plain {
 		if p.Connected() {
-			p.last.Store(now.UnixNano())
+			p.alive(from, now)
 			p.deliver(b, rtcp, now)
 		}
 		return
@@ -78,7 +78,7 @@ func (p *Peer) media(b []byte, now time.Time) {
 	}
 	known := slices.Contains(r.known, ssrc)
 	if !known && !r.allows() {
-		p.m.refused.forged.Add(1)
+		p.m.refused.count(forged, from)
 		return
 	}
 	var plain []byte
@@ -92,13 +92,13 @@ func (p *Peer) media(b []byte, now time.Time) {
 		plain, err = r.ctx.DecryptRTP(b, b, &r.header)
 	}
 	if err != nil { // forged, or said twice
-		p.m.refused.forged.Add(1)
+		p.m.refused.count(forged, from)
 		return
 	}
 	if !known {
 		r.known = append(r.known, ssrc)
 	}
-	p.last.Store(now.UnixNano())
+	p.alive(from, now)
 	p.deliver(plain, rtcp, now)
 }
 

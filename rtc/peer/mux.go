@@ -2,6 +2,7 @@ package peer
 
 import (
 	"cmp"
+	"container/list"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -10,7 +11,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pion/stun"
@@ -25,7 +25,7 @@ type MuxConfig struct {
 	// MaxPeers bounds the peers; 0: 10,000.
 	MaxPeers int
 	// MaxHandshakes bounds the DTLS handshakes that go on at once; 0: 128. Further peers try again, as
-	// their protocol has it.
+	// their protocol has it. One that waits for its peer counts for 3 s.
 	MaxHandshakes int
 	// Logger takes what is refused, counted and at most once in ten seconds; nil discards.
 	Logger *slog.Logger
@@ -40,23 +40,23 @@ type Mux struct {
 	stop        chan struct{}
 
 	mu     sync.RWMutex
-	ufrags map[string]*Peer
+	ufrags map[string]*Peer // a peer has two after a restart
+	peers  int
 	addrs  map[netip.AddrPort]*Peer // UDP addresses from which a peer has sent valid checks
 	asked  map[[stun.TransactionIDSize]byte]asking
+	opened list.List // of TCP connections that are no peer's yet: *stream, the newest last
 	closed bool
 
 	refused refusals
 }
 
-// refusals count what is dropped.
-type refusals struct {
-	unknown, forged, strange, malformed atomic.Uint64
-	told                                uint64 // by the goroutine of the timers
-	at                                  time.Time
-}
-
-// ErrFull: there are as many peers as may be.
-var ErrFull = errors.New("peer: too many peers")
+// Why there is no peer.
+var (
+	// ErrFull: there are as many peers as may be.
+	ErrFull = errors.New("peer: too many peers")
+	// ErrInUse: another peer has the ufrag.
+	ErrInUse = errors.New("peer: the ufrag is in use")
+)
 
 // NewMux makes a Mux, which runs a goroutine until Close.
 func NewMux(cfg MuxConfig) (*Mux, error) {
@@ -93,11 +93,11 @@ func (m *Mux) Fingerprint() string { return m.fingerprint }
 func (m *Mux) Len() int {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return len(m.ufrags)
+	return m.peers
 }
 
-// Close ends all peers, and waits for what the Mux has started. Serve and HandleTCP end with their sockets,
-// which are the caller's.
+// Close ends all peers and TCP connections, and waits for what the Mux has started. Serve ends with its socket,
+// which is the caller's.
 func (m *Mux) Close(cause error) {
 	m.mu.Lock()
 	if m.closed {
@@ -108,6 +108,9 @@ func (m *Mux) Close(cause error) {
 	all := make([]*Peer, 0, len(m.ufrags))
 	for _, p := range m.ufrags {
 		all = append(all, p)
+	}
+	for e := m.opened.Front(); e != nil; e = e.Next() {
+		e.Value.(*stream).close()
 	}
 	m.mu.Unlock()
 	for _, p := range all {
@@ -147,22 +150,26 @@ func (m *Mux) receive(b []byte, from path, now time.Time) {
 		m.binding(b, from, now)
 		return
 	}
-	p := from.peer()
-	if p == nil {
-		m.mu.RLock()
-		p = m.addrs[from.route.Remote]
-		m.mu.RUnlock()
-	}
-	switch {
+	switch p := m.from(from); {
 	case p == nil:
-		m.refused.strange.Add(1)
+		m.refused.count(strange, from)
 	case first >= 128 && first < 192:
-		p.media(b, now)
+		p.media(b, from, now)
 	case first >= 20 && first < 64:
 		p.records(b, from)
 	default:
-		m.refused.malformed.Add(1)
+		m.refused.count(malformed, from)
 	}
+}
+
+// from gives whose way it is; nil for one by which no valid check has come.
+func (m *Mux) from(at path) *Peer {
+	if at.tcp != nil {
+		return at.tcp.peer
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.addrs[at.route.Remote]
 }
 
 // add takes a peer in.
@@ -172,12 +179,13 @@ func (m *Mux) add(p *Peer) error {
 	switch {
 	case m.closed:
 		return net.ErrClosed
-	case len(m.ufrags) >= m.cfg.MaxPeers:
+	case m.peers >= m.cfg.MaxPeers:
 		return ErrFull
 	case m.ufrags[p.ufrag] != nil:
-		return fmt.Errorf("peer: the ufrag %q is in use", p.ufrag)
+		return fmt.Errorf("%w: %q", ErrInUse, p.ufrag)
 	}
 	m.ufrags[p.ufrag] = p
+	m.peers++
 	return nil
 }
 
@@ -197,10 +205,11 @@ func (m *Mux) know(a netip.AddrPort, p *Peer) {
 	}
 }
 
-// remove forgets a peer.
+// remove forgets a peer, once.
 func (m *Mux) remove(p *Peer) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.peers--
 	for _, u := range p.ufrags() {
 		if m.ufrags[u] == p {
 			delete(m.ufrags, u)
@@ -231,18 +240,7 @@ func (m *Mux) time() {
 			for _, p := range all {
 				p.tick(now)
 			}
-			m.tell(now)
+			m.refused.tell(m.cfg.Logger, now)
 		}
 	}
-}
-
-func (m *Mux) tell(now time.Time) {
-	r := &m.refused
-	unknown, forged, strange, malformed := r.unknown.Load(), r.forged.Load(), r.strange.Load(), r.malformed.Load()
-	sum := unknown + forged + strange + malformed
-	if sum == r.told || now.Sub(r.at) < 10*time.Second {
-		return
-	}
-	r.told, r.at = sum, now
-	m.cfg.Logger.Warn("datagrams are refused: totals", "unknown_ufrag", unknown, "wrong_integrity", forged, "strange_address", strange, "malformed", malformed)
 }

@@ -32,6 +32,9 @@ type Config struct {
 	// Socket and Remote make us the one that checks, and nominates: a client of an ICE-lite server.
 	Socket *wire.Socket
 	Remote netip.AddrPort
+	// Candidates and RemoteCandidates are the addresses that both sides have told, as the error of a peer that
+	// does not connect names them.
+	Candidates, RemoteCandidates []string
 	// ConnectTimeout bounds the time until the peer is connected, and Timeout how long nothing may come
 	// from it then; 0: 30 s both.
 	ConnectTimeout, Timeout time.Duration
@@ -45,7 +48,7 @@ type Config struct {
 	OnClose func(cause error)
 }
 
-// maxAddrs bounds the addresses that a peer is known at.
+// maxAddrs bounds the addresses that a peer is known at, and its TCP connections.
 const maxAddrs = 16
 
 // Peer is one of a Mux's. Its methods are safe for use by several goroutines, but for AppendRTP.
@@ -56,11 +59,13 @@ type Peer struct {
 	begun time.Time
 	last  atomic.Int64 // when something valid came, Unix ns
 	where atomic.Pointer[path]
+	here  atomic.Int64 // when something valid came by where, Unix ns
 
 	mu     sync.Mutex
 	creds  []credentials // the newest last: at a restart, checks with the old ones are valid yet
 	remote credentials
 	addrs  []netip.AddrPort // the newest last; Mux.mu
+	tcp    []*stream        // the newest last
 	tried  []string         // what was tried to connect
 	checks checks           // of a client
 
@@ -68,8 +73,9 @@ type Peer struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
-	dtls  *packetio.Buffer // records for the handshake; nil before it
-	conn  interface{ Close() error }
+	dtls  *packetio.Buffer           // records for the handshake; nil before it
+	conn  interface{ Close() error } // nil until the handshake is over
+	spent int                        // bytes of records that came
 	in    receiving
 	out   atomic.Pointer[sending]
 	stats counters
@@ -101,16 +107,25 @@ type path struct {
 	tcp    *stream
 }
 
+// String names the pair of addresses: the peer's, ours.
 func (p path) String() string {
-	s := "udp " + p.route.Remote.String()
-	if p.tcp != nil {
-		s = "tcp " + p.route.Remote.String()
+	at := "udp " + p.route.Remote.String()
+	switch {
+	case p.tcp != nil:
+		return "tcp " + p.route.Remote.String() + " to " + p.tcp.conn.LocalAddr().String()
+	case p.route.Local.IsValid():
+		return at + " to " + p.route.Local.String()
+	case p.socket != nil:
+		return at + " to " + p.socket.LocalAddr().String()
 	}
-	if p.route.Local.IsValid() {
-		s += " to " + p.route.Local.String()
-	}
-	return s
+	return at
 }
+
+// same tells whether both lead to the same address. The socket on our side does not count.
+func (p path) same(q path) bool { return p.route == q.route && p.tcp == q.tcp }
+
+// gone tells whether nothing can go there any more.
+func (p path) gone() bool { return p.tcp != nil && p.tcp.closed() }
 
 // peer gives whose connection it is; nil for datagrams.
 func (p path) peer() *Peer {
@@ -130,7 +145,7 @@ func (p path) write(b []byte) error {
 
 const defaultTimeout = 30 * time.Second
 
-// New makes a peer that may connect from now on. Errors are those of the configuration, and ErrFull.
+// New makes a peer that may connect from now on. Errors are those of the configuration, ErrFull and ErrInUse.
 func (m *Mux) New(cfg Config) (*Peer, error) {
 	if len(cfg.Ufrag) < 4 || len(cfg.Pwd) < 22 {
 		return nil, errors.New("peer: ufrag or password too short")
@@ -192,7 +207,7 @@ func (p *Peer) Restart(ufrag, pwd, remoteUfrag, remotePwd string) error {
 		return errors.New("peer: closed")
 	}
 	if m.ufrags[ufrag] != nil {
-		return fmt.Errorf("peer: the ufrag %q is in use", ufrag)
+		return fmt.Errorf("%w: %q", ErrInUse, ufrag)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -219,7 +234,8 @@ func (p *Peer) end(cause error, tell bool) {
 	p.cancel()
 	p.m.remove(p)
 	p.mu.Lock()
-	conn, records := p.conn, p.dtls
+	conn, records, streams := p.conn, p.dtls, p.tcp
+	p.tcp = nil
 	p.mu.Unlock()
 	if conn != nil {
 		_ = conn.Close()
@@ -227,8 +243,8 @@ func (p *Peer) end(cause error, tell bool) {
 	if records != nil {
 		_ = records.Close()
 	}
-	if at := p.where.Load(); at != nil && at.tcp != nil {
-		at.tcp.finish()
+	for _, s := range streams {
+		s.close()
 	}
 	if tell && p.cfg.OnClose != nil {
 		p.cfg.OnClose(cause)
@@ -251,14 +267,30 @@ func (p *Peer) tick(now time.Time) {
 func (p *Peer) unconnected() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.tried) == 0 {
-		return fmt.Errorf("peer: not connected within %v: no check came for ufrag %q; are the candidates reachable?", p.cfg.ConnectTimeout, p.ufrag)
+	what := strings.Join(p.tried, "; ")
+	switch {
+	case what == "":
+		what = fmt.Sprintf("no check came for ufrag %q; are the candidates reachable?", p.ufrag)
+	case p.dtls == nil && !p.cfg.Plain:
+		what += "; no DTLS came"
 	}
-	return fmt.Errorf("peer: not connected within %v: %s", p.cfg.ConnectTimeout, strings.Join(p.tried, "; "))
+	return fmt.Errorf("peer: not connected within %v: %s (candidates: %s; of the peer: %s)", p.cfg.ConnectTimeout, what,
+		cmp.Or(strings.Join(p.cfg.Candidates, ", "), "none"), cmp.Or(strings.Join(p.cfg.RemoteCandidates, ", "), "none"))
+}
+
+// alive notes that something valid came.
+func (p *Peer) alive(from path, now time.Time) {
+	p.last.Store(now.UnixNano())
+	if at := p.where.Load(); at != nil && at.same(from) {
+		p.here.Store(now.UnixNano())
+	}
 }
 
 // try notes what was tried.
 func (p *Peer) try(what string) {
+	if p.Connected() {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.tried) < 2*maxAddrs && !slices.Contains(p.tried, what) {

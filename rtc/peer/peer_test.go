@@ -240,10 +240,11 @@ func TestRefused(t *testing.T) {
 		change func(s, c *peer.Config)
 		want   string
 	}{
-		"fingerprint":   {func(s, c *peer.Config) { s.Fingerprints = []string{other.Fingerprint()} }, "DTLS with 127.0.0.1"},
-		"password":      {func(s, c *peer.Config) { quick(s); c.RemotePwd = "another-password-than-that" }, "wrong integrity"},
+		"fingerprint": {func(s, c *peer.Config) { s.Fingerprints = []string{other.Fingerprint()} }, "DTLS with 127.0.0.1"},
+		"password": {func(s, c *peer.Config) { quick(s); c.RemotePwd = "another-password-than-that" },
+			"udp " + client.socket.LocalAddr().String() + " to " + server.socket.LocalAddr().String() + ": a check with wrong integrity"},
 		"ufrag":         {func(s, c *peer.Config) { quick(s); c.RemoteUfrag = "nobody" }, "no check came"},
-		"DTLS is never": {func(s, c *peer.Config) { quick(s); c.Active = false }, "checked"},
+		"DTLS is never": {func(s, c *peer.Config) { quick(s); c.Active = false }, ": checked; no DTLS came"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := join(t, len(name), server, client, x.change)
@@ -334,6 +335,30 @@ func readFull(c net.Conn, b []byte) (int, error) {
 		n += k
 	}
 	return n, nil
+}
+
+// TestForgedRecords: DTLS that is not protected ends no session, nor does more of it than anybody needs; the
+// peer's own farewell does, after both.
+func TestForgedRecords(t *testing.T) {
+	server, client := newSide(t, "127.0.0.1:0", peer.MuxConfig{}), newSide(t, "127.0.0.1:0", peer.MuxConfig{})
+	s, c := join(t, 1, server, client, nil)
+	s.await(t)
+	c.await(t)
+	record := func(kind, seq byte, body ...byte) {
+		b := append([]byte{kind, 254, 253, 0, 0, 0, 0, 0, 0, 77, seq}, byte(len(body)>>8), byte(len(body)))
+		require.NoError(t, client.socket.WriteTo(append(b, body...), wire.Route{Remote: server.socket.LocalAddr()}))
+	}
+	record(21, 1, 2, 40) // a fatal alert: handshake failure
+	record(21, 2, 1, 0)  // close notify
+	record(23, 3, 1, 2, 3)
+	record(60, 4, 1, 2, 3)
+	for i := range 200 {
+		record(22, byte(i), make([]byte, 1200)...)
+	}
+	exchange(t, client, c, s)
+	exchange(t, server, s, c)
+	c.Peer.Close(nil)
+	require.NoError(t, <-s.closed)
 }
 
 // TestMany: many peers at one socket, all of which connect.

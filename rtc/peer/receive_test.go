@@ -85,11 +85,11 @@ func TestReplay(t *testing.T) {
 		receive(changed, from)
 		receive(sealed, path{socket: s, route: away})
 		require.Zero(t, got)
-		require.EqualValues(t, 1, m.refused.strange.Load())
+		require.EqualValues(t, 1, m.refused.counts[strange].Load())
 		receive(sealed, from)
 		receive(sealed, from)
 		require.Equal(t, 1, got)
-		require.EqualValues(t, 2, m.refused.forged.Load())
+		require.EqualValues(t, 2, m.refused.counts[forged].Load())
 	}
 }
 
@@ -102,7 +102,7 @@ func TestStrangeHello(t *testing.T) {
 	require.NoError(t, err)
 	hello := append([]byte{22, 254, 253}, make([]byte, 60)...)
 	m.receive(hello, path{route: home}, time.Now())
-	require.EqualValues(t, 1, m.refused.strange.Load())
+	require.EqualValues(t, 1, m.refused.counts[strange].Load())
 	require.Nil(t, p.dtls)
 	require.Empty(t, m.handshakes)
 }

@@ -1,6 +1,7 @@
 package sdp
 
 import (
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -69,6 +70,15 @@ func (c Candidate) Addr() netip.AddrPort {
 		return netip.AddrPort{}
 	}
 	return netip.AddrPortFrom(a.Unmap(), uint16(c.Port))
+}
+
+// String gives transport and address.
+func (c Candidate) String() string {
+	transport := "udp "
+	if c.TCP {
+		transport = "tcp "
+	}
+	return transport + net.JoinHostPort(c.Host, strconv.Itoa(c.Port))
 }
 
 // Priorities of candidates (RFC 8445 5.1.2.1): that of UDP is what SRS tells, TCP is for those whom UDP

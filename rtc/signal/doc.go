@@ -107,6 +107,8 @@ var (
 	ErrToken error = &codeError{5036, "the token is not the session's"}
 	// ErrPrecondition: If-Match is for other ICE credentials than the session's.
 	ErrPrecondition error = &codeError{5036, "If-Match is for other credentials than the session has"}
+	// ErrInUse: the ufrag that was asked for is another session's.
+	ErrInUse error = &codeError{5037, "the ufrag is in use"}
 	// ErrFull: there are as many sessions as there may be.
 	ErrFull error = &codeError{5035, "too many sessions"}
 )

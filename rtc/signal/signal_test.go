@@ -175,6 +175,7 @@ func TestRefusals(t *testing.T) {
 		"pwd":                  {method: "POST", target: whep + "&ice-pwd=0123456789012345678901%0d%0a", body: play, code: 400},
 		"name":                 {method: "POST", target: "/rtc/v1/whep/?stream=..", body: play, code: 400, text: "Bad stream name"},
 		"busy":                 {method: "POST", target: whep, body: play, err: stream.ErrBusy, code: 409},
+		"ufrag in use":         {method: "POST", target: whep, body: play, err: ErrInUse, code: 409, text: "The ufrag is in use"},
 		"denied":               {method: "POST", target: whep, body: play, err: &stream.DeniedError{Public: "no", Err: errors.New("secret")}, code: 403, text: "no"},
 		"denied, nothing said": {method: "POST", target: whep, body: play, err: &stream.DeniedError{Err: errors.New("secret")}, code: 403, text: "Forbidden"},
 		"elsewhere":            {method: "POST", target: whep, body: play, err: &stream.RedirectError{URL: "https://b.test/whep"}, code: 307, has: [2]string{"Location", "https://b.test/whep"}},

@@ -250,6 +250,8 @@ func refusal(err error) (code int, text string) {
 		return http.StatusPreconditionFailed, "If-Match does not match"
 	case errors.Is(err, stream.ErrBusy), errors.Is(err, stream.ErrTakenOver):
 		return http.StatusConflict, "The stream has another publisher"
+	case errors.Is(err, ErrInUse):
+		return http.StatusConflict, "The ufrag is in use"
 	case errors.Is(err, stream.ErrNotFound):
 		return http.StatusNotFound, "Not Found"
 	case errors.Is(err, stream.ErrUnsupported):

@@ -1,0 +1,55 @@
+package rtc_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/webrtc/v3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/srsgo/srs/rtc"
+	"github.com/srsgo/srs/stream"
+)
+
+// TestNeverConnects: a session that does not connect ends, and its cause names what was to connect.
+func TestNeverConnects(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rtc.Config{Vhost: func(string) rtc.Vhost { return rtc.Vhost{Enabled: true, Timeout: time.Millisecond} }})
+	causes := make(chan error, 1)
+	r.hub.Observe(func(e stream.Event) {
+		if e.Type == stream.EventStop {
+			causes <- e.Err
+		}
+	})
+	p := r.newPeer(webrtc.NetworkTypeUDP4)
+	p.receive()
+	offer := p.offer(nil)
+	require.Equal(t, http.StatusCreated, r.post(whep(), offer).status)
+	cause := <-causes
+	require.ErrorContains(t, cause, "not connected within 1ms: no check came for ufrag")
+	require.ErrorContains(t, cause, "candidates: udp "+r.module.Addrs()[0].String())
+	require.ErrorContains(t, cause, "of the peer: udp 127.0.0.1:")
+	require.Eventually(t, func() bool { return strings.Contains(r.log.String(), "no check came for ufrag") }, patience, time.Millisecond)
+	require.Zero(t, r.sessions())
+}
+
+// TestUfragInUse: nobody takes the place of a session by asking for its ufrag, under which it is known.
+func TestUfragInUse(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rtc.Config{})
+	p := r.newPeer(webrtc.NetworkTypeUDP4)
+	p.receive()
+	offer := p.offer(nil)
+	mine := whep("ice-ufrag=mine", "ice-pwd=0123456789012345678901")
+	first := r.post(mine, offer)
+	require.Equal(t, http.StatusCreated, first.status, first.body)
+	require.Equal(t, http.StatusConflict, r.post(mine, offer).status)
+	ufrag, _ := ice(offer)
+	other := strings.ReplaceAll(offer, "a=ice-ufrag:"+ufrag, "a=ice-ufrag:other")
+	require.Equal(t, http.StatusConflict, r.post(mine, other).status, "of another client")
+	require.Equal(t, 1, r.sessions())
+	require.Equal(t, http.StatusOK, r.do(http.MethodDelete, first.resource(t), "").status)
+	require.Zero(t, r.sessions(), "the first one was found")
+}
