@@ -33,7 +33,7 @@ func dvrVhost(root, v *conf.Scope, upload storage.Storage) dvr.Vhost {
 		Duration:       v.Duration("dvr.dvr_duration"),
 		NoWaitKeyFrame: !v.Bool("dvr.dvr_wait_keyframe"),
 		NoPlay:         !v.Bool("dvr.dvr_play"),
-		Jitter:         stream.JitterFull,
+		Jitter:         stream.JitterZero, // the stream's own time is in order
 		Retention:      dvr.Retention{MaxAge: v.Duration("dvr.dvr_max_age"), MaxBytes: int64(v.Int("dvr.dvr_max_size")) << 20},
 	}
 	if v.String("dvr.dvr_plan") == "segment" {
@@ -42,10 +42,11 @@ func dvrVhost(root, v *conf.Scope, upload storage.Storage) dvr.Vhost {
 	if v.Bool("dvr.dvr_overwrite") {
 		x.Exists = dvr.Replace
 	}
-	switch v.String("dvr.time_jitter") {
-	case "zero":
-		x.Jitter = stream.JitterZero
-	case "off":
+	switch {
+	case !v.Has("dvr.time_jitter"):
+	case v.String("dvr.time_jitter") == "full":
+		x.Jitter = stream.JitterFull
+	case v.String("dvr.time_jitter") == "off":
 		x.Jitter = stream.JitterOff
 	}
 	if upload != nil {
