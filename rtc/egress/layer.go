@@ -12,7 +12,9 @@ const (
 	// A better layer is tried when the path was not congested for so long; at each failure for twice as long.
 	tryAfter, tryAfterMost = 5 * time.Second, 2 * time.Minute
 	chooseEvery            = 200 * time.Millisecond
-	drain                  = 2 * time.Second // what waits on the path is that of the layer before
+	startFor               = 3 * time.Second // the layers and their rates become known, if nobody had watched before
+	drain                  = 2 * time.Second // what waits on the path is that of the better layer before
+	keyDrain               = time.Second     // or the key frame that a better layer begins with
 	layerGap               = 2 * time.Second // a layer that brings nothing for so long is not there
 )
 
@@ -21,7 +23,9 @@ type layers struct {
 	current *track // that is sent
 	target  *track // that is to be, from its next key frame on
 	chosen  time.Time
-	from    time.Time // when current began
+	began   time.Time // when the first did
+	from    time.Time // when current did
+	fell    bool      // the layer before was a better one
 	patient time.Duration
 	failed  time.Time // when the path was last too narrow
 	rates   []layerRate
@@ -55,6 +59,9 @@ func (v *Viewer) accept(f *Frame, now time.Time) bool {
 	v.key = false
 	if l.current != f.track {
 		l.current, l.from = f.track, now
+	}
+	if l.began.IsZero() {
+		l.began = now
 	}
 	return true
 }
@@ -95,10 +102,14 @@ func (v *Viewer) choose(all []*track, o *origin, now time.Time) {
 	}
 	slices.SortFunc(l.rates, func(a, b layerRate) int { return cmp.Compare(a.bits, b.bits) })
 	at := slices.IndexFunc(l.rates, func(r layerRate) bool { return r.track == l.current })
-	if at < 0 {
+	narrow := time.Time{}
+	if at >= 0 {
+		narrow = v.path.narrow(l.rates[at].bits, now)
+	}
+	if at < 0 || now.Sub(l.began) < startFor && narrow.IsZero() {
 		l.target = l.best(startRate)
 	} else {
-		l.step(at, v.path.rate.Load(), v.path.narrow(l.rates[at].bits, now), now)
+		l.step(at, v.path.rate.Load(), narrow, now)
 	}
 	if l.target != l.current {
 		v.askKeyFrame(now)
@@ -109,7 +120,7 @@ func (v *Viewer) choose(all []*track, o *origin, now time.Time) {
 func (l *layers) best(limit int64) *track {
 	t := l.rates[0].track
 	for _, r := range l.rates[1:] {
-		if r.bits <= limit {
+		if r.bits > 0 && r.bits <= limit {
 			t = r.track
 		}
 	}
@@ -122,8 +133,12 @@ func (l *layers) step(at int, rate int64, congested, now time.Time) {
 	if l.patient == 0 || now.Sub(l.from) > 6*tryAfter && l.failed.Before(l.from) {
 		l.patient = tryAfter
 	}
-	if congested.After(l.from.Add(drain)) && congested.After(l.failed) {
-		l.failed = now
+	grace := keyDrain
+	if l.fell {
+		grace = drain
+	}
+	if congested.After(l.from.Add(grace)) && congested.After(l.failed) {
+		l.failed, l.fell = now, true
 		if at > 0 && l.target == l.current {
 			l.target = l.best(min(rate, l.rates[at].bits-1))
 			l.patient = min(2*l.patient, tryAfterMost)
@@ -139,6 +154,6 @@ func (l *layers) step(at int, rate int64, congested, now time.Time) {
 		quiet = now.Sub(l.failed)
 	}
 	if next.bits > 0 && (rate > next.bits*5/4 && quiet > chooseEvery || quiet > l.patient) {
-		l.target = next.track
+		l.target, l.fell = next.track, false
 	}
 }
