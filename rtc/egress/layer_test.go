@@ -194,15 +194,15 @@ func TestLayerStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, SenderConfig{})
 		pub := r.publish(t)
-		publishLayers(t, pub, nil, 3*time.Second, func() {}, 150e3, 500e3, 1500e3)
+		publishLayers(t, pub, nil, 3*time.Second, func() {}, 1500e3, 500e3, 150e3)
 		v, peer := r.view(t, pub.Stream(), func(c *ViewerConfig) { c.Audio, c.Video = nil, videoMedia(stream.VP8) })
 		defer v.Close()
-		publishLayers(t, pub, nil, 4*time.Second, func() {}, 150e3, 500e3, 1500e3)
+		publishLayers(t, pub, nil, 4*time.Second, func() {}, 1500e3, 500e3, 150e3)
 		synctest.Wait()
 		frames := peer.frames(t, videoSSRC, stream.VP8, nil)
 		require.Greater(t, len(frames), 80)
 		for _, b := range frames[75:] {
-			require.EqualValues(t, 2, b[1])
+			require.EqualValues(t, 0, b[1])
 		}
 		require.NoError(t, pub.Close(nil))
 	})
