@@ -47,6 +47,7 @@ type channel struct {
 	made      map[string]int // initialization segments, by representation
 	ids       map[int]string // of representations, by track
 	cut       *cut
+	dry       drought
 	next      int       // number of the next segment
 	leaving   []leaving // files that are no longer listed, the oldest first
 	stop      context.CancelCauseFunc
@@ -95,9 +96,15 @@ func (c *channel) part(p *cmaf.Part, now time.Time) {
 	if c.over {
 		return
 	}
-	if c.cut != nil && c.cut.segment != p.Segment {
-		c.seal(now)
+	c.sealBefore(p, now)
+	for _, p := range c.sift(p, now) {
+		c.sealBefore(p, now)
+		c.take(p, now)
 	}
+}
+
+// take adds a part to its segment.
+func (c *channel) take(p *cmaf.Part, now time.Time) {
 	if c.cut == nil {
 		if p.Index != 0 {
 			return // the rest of a segment that was begun before
@@ -205,6 +212,13 @@ func (c *channel) init(id string, s *cmaf.InitSegment) *initFile {
 	return i
 }
 
+// sealBefore ends the segment that is being made if a part is of another one.
+func (c *channel) sealBefore(p *cmaf.Part, now time.Time) {
+	if c.cut != nil && c.cut.segment != p.Segment {
+		c.seal(now)
+	}
+}
+
 // seal ends the segment that is being made.
 func (c *channel) seal(now time.Time) {
 	x := c.cut
@@ -307,13 +321,8 @@ func (c *channel) unpublish(now time.Time) {
 	if c.cut != nil {
 		c.seal(now)
 	}
-	if p := c.line.current(); p != nil && p.each > 0 {
-		// The period stays open until there is another one: players that count take its end for that of all.
-		c.ended = true
-		c.vacate(p)
-	} else {
-		c.breakOff(now)
-	}
+	c.interrupt(now)
+	c.dry = drought{}
 	clear(c.ids)
 	c.render(now)
 	c.timer = time.AfterFunc(c.keepFor(), func() { c.m.expire(c) })

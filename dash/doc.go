@@ -31,6 +31,14 @@
 // on. The next publication's period begins at a number that nobody has asked for; with it the other one
 // ends, and the window has it alone, so that players which wait at the end of the other leave at once.
 //
+// # Without key frames
+//
+// A segment that has no key frame at its start is listed for as long as players can hold the group of
+// pictures, and not where they count, whose next period would begin in the middle of it. What comes until
+// the next key frame is left out, and a period begins with that. Viewers see a still picture meanwhile, and
+// the live one again afterwards: dash.js without low latency once it has waited for as long as was left
+// out.
+//
 // # Differences from SRS
 //
 // The manifest appears without audio or without video too, and tells true codecs, bandwidths, frame

@@ -45,9 +45,10 @@ type (
 		} `xml:"PlaybackRate"`
 	}
 	xmlPeriod struct {
-		ID    string          `xml:"id,attr"`
-		Start string          `xml:"start,attr"`
-		Sets  []xmlAdaptation `xml:"AdaptationSet"`
+		ID       string          `xml:"id,attr"`
+		Start    string          `xml:"start,attr"`
+		Duration string          `xml:"duration,attr,omitempty"`
+		Sets     []xmlAdaptation `xml:"AdaptationSet"`
 	}
 	xmlAdaptation struct {
 		ID         int          `xml:"id,attr"`
@@ -144,7 +145,11 @@ func (c *channel) manifest() []byte {
 		if i > 0 {
 			before = t.periods[i-1]
 		}
-		m.Periods = append(m.Periods, c.period(p, before))
+		x := c.period(p, before)
+		if i+1 < len(t.periods) && t.periods[i+1].gap {
+			x.Duration = duration(p.end - p.offset) // else players wait for what is not there
+		}
+		m.Periods = append(m.Periods, x)
 	}
 	b, _ := xml.MarshalIndent(m, "", "  ")                 // cannot fail: no value is of a kind that does
 	b = bytes.ReplaceAll(b, []byte("></S>"), []byte("/>")) // most of the manifest

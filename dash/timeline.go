@@ -35,6 +35,12 @@ func (t *timeline) current() *period {
 	return nil
 }
 
+// counts tells whether players ask for segments by number, without their being listed.
+func (t *timeline) counts() bool {
+	p := t.current()
+	return p != nil && p.each > 0
+}
+
 // end ends the current period before segment n: what comes does not continue it.
 func (t *timeline) end(n int) {
 	p := t.current()
@@ -59,7 +65,7 @@ func (t *timeline) remove(i int) {
 func (t *timeline) add(c *cut, now time.Time) {
 	p := t.current()
 	switch {
-	case p == nil || c.broken || t.renew:
+	case p == nil || c.broken || t.renew && c.lead().sap:
 		p = t.open(c, now)
 	case !p.fits(c):
 		if p.each == 0 || p.changed(c) {
@@ -140,16 +146,23 @@ func (t *timeline) judge(p *period, c *cut, now time.Time) {
 	}
 	lead := c.lead()
 	off := lead.start - p.nominal(c.number)
-	if shift == 0 && max(off, -off) <= p.each/4 {
+	if shift == 0 && max(off, -off) <= p.each/4 || !lead.sap {
 		return
 	}
-	if shift == 0 && c.number-p.first < fewSegments {
-		if t.irregular++; t.irregular >= maxIrregular {
+	if shift == 0 {
+		if t.drifted(c.number); t.irregular >= maxIrregular {
 			t.renew = true
 			return
 		}
 	}
 	t.follow(c, shift)
+}
+
+// drifted notes that segment n is not where @duration has it.
+func (t *timeline) drifted(n int) {
+	if n-t.current().first < fewSegments {
+		t.irregular++
+	}
 }
 
 // shift is by how much all of the last segments came late, or early; 0 where it does not matter.

@@ -18,7 +18,8 @@ type Config struct {
 	// MaxSegment is what no segment of any track exceeds: one without a key frame in time is
 	// cut before it does, and a track that is silent for longer has a discontinuity. A sample that is
 	// unexpectedly long is shortened where its segment's other parts have been given. 0 means three
-	// times SegmentDuration, which it is never below.
+	// times SegmentDuration, or 20 s and no less than two times where that is shorter: players hold
+	// little more. It is never below SegmentDuration.
 	MaxSegment time.Duration
 	// PartDuration is what no part exceeds, unless by a single sample that is longer. In a muxed
 	// part it holds for the video; other tracks may have up to twice as much. 0 means
@@ -103,7 +104,7 @@ func (c Config) defaults() Config {
 		c.SegmentDuration = 4 * time.Second
 	}
 	if c.MaxSegment <= 0 {
-		c.MaxSegment = 3 * c.SegmentDuration
+		c.MaxSegment = max(2*c.SegmentDuration, min(3*c.SegmentDuration, 20*time.Second))
 	}
 	c.MaxSegment = min(max(c.MaxSegment, c.SegmentDuration), time.Hour) // sample durations have 32 bits
 	if c.PartDuration <= 0 {
