@@ -24,6 +24,7 @@ func dashVhost(v *conf.Scope, upload storage.Storage) dash.Vhost {
 		NoCleanup:    !v.Bool("dash.dash_cleanup"),
 		Dispose:      v.Duration("dash.dash_dispose"),
 		Upload:       upload,
+		MaxMemory:    v.Int("dash.dash_max_memory") << 20,
 	}
 	if x.Dispose <= 0 {
 		x.Dispose = -1 // never

@@ -40,6 +40,7 @@ func hlsVhost(v *conf.Scope, upload storage.Storage) hls.Vhost {
 		NoTSCtx:        !v.Bool("hls.hls_ts_ctx"),
 		TSFloor:        v.Bool("hls.hls_ts_floor"),
 		Rewind:         v.Duration("hls.hls_rewind"),
+		MaxMemory:      v.Int("hls.hls_max_memory") << 20,
 		EndList:        v.Bool("hls.hls_end_list"),
 		Variants:       v.List("hls.hls_variants"),
 		Upload:         upload,

@@ -76,6 +76,7 @@ func (f *File) checkHTTP(x *findings) {
 }
 
 func checkVhost(x *findings, v *Vhost) {
+	// What SRS refuses. What http_remux.mounts has besides may: HLS is asked first.
 	if v.Bool("hls.enabled") && v.Bool("http_remux.enabled") && strings.HasSuffix(v.String("http_remux.mount"), ".ts") {
 		x.errorf(v.at("http_remux.mount"), "HTTP-TS and HLS both want the .ts names of vhost %s", v.Name)
 	}

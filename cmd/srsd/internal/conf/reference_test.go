@@ -429,9 +429,11 @@ hls_recover bool on
 hls_rewind float 0 s
 hls_end_list bool off
 hls_memory bool off
+hls_max_memory int 512 MB
 hls_variants list
 [vhost.dash: Y env]
 dash_memory bool off
+dash_max_memory int 512 MB
 dash_low_latency bool off
 dash_part_duration float 0.25 s
 [vhost.dvr: Y env]

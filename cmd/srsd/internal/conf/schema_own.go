@@ -87,6 +87,9 @@ func segmentRows() []Item {
 		// Nothing is written to disk: segments are served from memory, as they are in any case.
 		Item{Path: "hls.hls_memory", Kind: BoolOff, Default: "off"},
 		Item{Path: "dash.dash_memory", Kind: BoolOff, Default: "off"},
+		// What each stream may hold in memory; the oldest segments leave early where it is not enough.
+		Item{Path: "hls.hls_max_memory", Kind: Int, Default: "512", Unit: "MB", Limits: &Limits{1, 1 << 20, Refuse}},
+		Item{Path: "dash.dash_max_memory", Kind: Int, Default: "512", Unit: "MB", Limits: &Limits{1, 1 << 20, Refuse}},
 		// Streams that are one content in several qualities, as [stream]_720p [stream]_360p.
 		Item{Path: "hls.hls_variants", Kind: List},
 
