@@ -1,6 +1,7 @@
 package rtc_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/srsgo/srs/rtc"
 	"github.com/srsgo/srs/stream"
+	"github.com/srsgo/srs/stream/streamtest"
 )
 
 // TestNeverConnects: a session that does not connect ends, and its cause names what was to connect.
@@ -52,4 +54,37 @@ func TestUfragInUse(t *testing.T) {
 	require.Equal(t, 1, r.sessions())
 	require.Equal(t, http.StatusOK, r.do(http.MethodDelete, first.resource(t), "").status)
 	require.Zero(t, r.sessions(), "the first one was found")
+}
+
+// TestBearer: gates see the token of WHIP and WHEP, which browsers of other origins may send.
+func TestBearer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rtc.Config{})
+	r.hub.AddGate(stream.GateFunc(func(_ context.Context, s *stream.Session) error {
+		if s.Request.Bearer != "ticket" {
+			return &stream.DeniedError{Public: "A token is needed.", Unauthorized: true}
+		}
+		return nil
+	}))
+	publish, play := r.newPeer(webrtc.NetworkTypeUDP4), r.newPeer(webrtc.NetworkTypeUDP4)
+	publish.send(streamtest.H264Opus())
+	play.receive()
+	for path, offer := range map[string]string{whip(): publish.offer(nil), whep(): play.offer(nil)} {
+		post := func(header ...string) answer {
+			return r.do(http.MethodPost, path, offer, append(header, "Content-Type", "application/sdp")...)
+		}
+		a := post()
+		require.Equal(t, http.StatusUnauthorized, a.status)
+		require.Equal(t, "A token is needed.", a.body)
+		require.Equal(t, "Bearer", a.header.Get("WWW-Authenticate"))
+		require.Equal(t, http.StatusUnauthorized, post("Authorization", "Bearer other").status)
+		require.Equal(t, http.StatusUnauthorized, post("Authorization", "Basic ticket").status)
+		require.Equal(t, http.StatusCreated, post("Authorization", "bearer ticket").status)
+		a = r.do(http.MethodOptions, path, "", "Origin", "https://a.test", "Access-Control-Request-Method", "POST",
+			"Access-Control-Request-Headers", "authorization,content-type")
+		require.Equal(t, http.StatusOK, a.status)
+		require.Contains(t, a.header.Get("Access-Control-Allow-Headers"), "Authorization")
+		require.Equal(t, "application/sdp", a.header.Get("Accept-Post"))
+	}
+	require.NotContains(t, r.log.String(), "ticket")
 }

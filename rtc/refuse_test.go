@@ -91,7 +91,9 @@ func TestFull(t *testing.T) {
 	}
 	first := r.post(whep(), offer())
 	require.Equal(t, http.StatusCreated, first.status, first.body)
-	require.Equal(t, http.StatusServiceUnavailable, r.post(whep(), offer()).status)
+	full := r.post(whep(), offer())
+	require.Equal(t, http.StatusServiceUnavailable, full.status)
+	require.NotEmpty(t, full.header.Get("Retry-After"))
 	require.Equal(t, 2, r.sessions(), "the publisher and the first")
 	require.Equal(t, http.StatusOK, r.do(http.MethodDelete, first.resource(t), "").status)
 	a := r.post(whep(), offer())

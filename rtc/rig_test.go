@@ -115,6 +115,7 @@ type answer struct {
 	status         int
 	body, location string
 	etag           string
+	header         http.Header
 }
 
 // do sends a request to signalling; header is pairs.
@@ -130,7 +131,7 @@ func (r *rig) do(method, path, body string, header ...string) answer {
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	require.NoError(r.t, err)
-	return answer{resp.StatusCode, string(b), resp.Header.Get("Location"), resp.Header.Get("ETag")}
+	return answer{resp.StatusCode, string(b), resp.Header.Get("Location"), resp.Header.Get("ETag"), resp.Header}
 }
 
 // post opens a session by WHIP or WHEP.

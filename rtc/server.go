@@ -73,7 +73,7 @@ func request(r *signal.Request, key stream.Key) stream.Request {
 		param = strings.TrimPrefix(param, "?")
 	}
 	return stream.Request{
-		Key: key, ID: r.ID, Protocol: "rtc", Type: typ, Remote: r.Remote, Local: r.Local, TLS: r.TLS, Param: strings.Clone(param),
+		Key: key, ID: r.ID, Protocol: "rtc", Type: typ, Remote: r.Remote, Local: r.Local, TLS: r.TLS, Param: strings.Clone(param), Bearer: strings.Clone(r.Bearer),
 		URL: strings.Clone(tcURL(r)), PageURL: strings.Clone(r.Referer), UserAgent: strings.Clone(r.UserAgent), Persist: true,
 	}
 }

@@ -27,10 +27,12 @@ var (
 )
 
 // DeniedError is a refusal. Public is what the peer may be told; Err is the cause,
-// for logs only.
+// for logs only. Unauthorized tells that a token would let the peer in, which it has not shown, or one that is
+// not valid: 401 of HTTP, else 403.
 type DeniedError struct {
-	Public string
-	Err    error
+	Public       string
+	Err          error
+	Unauthorized bool
 }
 
 func (e *DeniedError) Error() string {

@@ -43,6 +43,9 @@ type Request struct {
 	TLS           bool
 	// Param is the query of the stream's URL with its "?", or empty.
 	Param string
+	// Bearer is the token of a request's Authorization header (RFC 6750 2.1), where the protocol has one. It is a
+	// secret: nothing logs it.
+	Bearer string
 	// URL is the tcUrl of RTMP, else the request's URL.
 	URL             string
 	PageURL, SwfURL string

@@ -71,7 +71,8 @@ func (c SignedURL) check(s *stream.Session) error {
 
 func leeway(d time.Duration) time.Duration { return max(cmp.Or(d, time.Minute), 0) }
 
-// JWT asks for a JSON Web Token in the query of the stream's URL. The zero value asks for nothing.
+// JWT asks for a JSON Web Token in the query of the stream's URL, or in the Authorization header where the
+// protocol has one (WHIP, WHEP). The zero value asks for nothing.
 //
 // What it permits is in these claims; each may be missing:
 //
@@ -106,18 +107,31 @@ func (c JWT) Admit(ctx context.Context, s *stream.Session) error {
 }
 
 func (c JWT) check(ctx context.Context, s *stream.Session) (*token.Claims, error) {
-	raw := param(s, c.param())
+	raw := cmp.Or(param(s, c.param()), s.Request.Bearer)
 	if raw == "" {
-		return nil, deny(codeDenied, publicNone, "token: %v of %v: none", actionOf(s.Action), s.Request.Key)
+		return nil, unauthorized(deny(codeDenied, publicNone, "token: %v of %v: none", actionOf(s.Action), s.Request.Key))
 	}
 	claims, err := c.Verifier.Verify(ctx, raw)
+	bad := err != nil && !errors.Is(err, token.ErrClaims)
 	if err == nil {
 		err = permits(claims, s)
 	}
 	if err != nil {
-		return nil, deny(codeDenied, public(err), "token: %v of %v: %w", actionOf(s.Action), s.Request.Key, err)
+		err = deny(codeDenied, public(err), "token: %v of %v: %w", actionOf(s.Action), s.Request.Key, err)
+		if bad {
+			err = unauthorized(err)
+		}
+		return nil, err
 	}
 	return &claims, nil
+}
+
+// unauthorized has a refusal ask for a token.
+func unauthorized(err error) error {
+	if d := (*stream.DeniedError)(nil); errors.As(err, &d) {
+		d.Unauthorized = true
+	}
+	return err
 }
 
 // permits holds what a session asks for against a token's claims.

@@ -115,6 +115,15 @@ func TestJWT(t *testing.T) {
 		require.Equal(t, ok, codeOf(t, err) == 0, "%s: %v", param, err)
 	}
 	require.NoError(t, JWT{Verifier: c.Verifier, Param: "jwt"}.Admit(t.Context(), session(stream.ActionPlay, with("?jwt="+good))))
+	bearer := func(token string) *stream.Session {
+		return session(stream.ActionPlay, with("?x=1"), func(r *stream.Request) { r.Bearer = token })
+	}
+	require.NoError(t, c.Admit(t.Context(), bearer(good)))
+	for token, unauthorized := range map[string]bool{"": true, jwt("planted", m{}): true, jwt(secret, m{"exp": 1}): true, jwt(secret, m{"app": "vod"}): false} {
+		var denied *stream.DeniedError
+		require.ErrorAs(t, c.Admit(t.Context(), bearer(token)), &denied)
+		require.Equal(t, unauthorized, denied.Unauthorized, "%v", denied)
+	}
 	require.NoError(t, publishOnly.Admit(t.Context(), session(stream.ActionPlay)))
 	require.NoError(t, JWT{}.Admit(t.Context(), session(stream.ActionPlay)))
 	require.NoError(t, c.Admit(t.Context(), session(stream.ActionOpen)))

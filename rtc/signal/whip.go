@@ -218,6 +218,13 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	code, text := refusal(err)
+	if code == http.StatusUnauthorized { // RFC 6750 3
+		challenge := "Bearer"
+		if r.Header.Get("Authorization") != "" {
+			challenge += ` error="invalid_token"`
+		}
+		w.Header().Set("WWW-Authenticate", challenge)
+	}
 	if code == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", retryAfter)
 	}
@@ -230,7 +237,9 @@ func refusal(err error) (code int, text string) {
 	var denied *stream.DeniedError
 	var bad *sdp.Error
 	switch {
-	case errors.As(err, &denied):
+	case errors.As(err, &denied) && denied.Unauthorized:
+		return http.StatusUnauthorized, cmp.Or(denied.Public, "Unauthorized")
+	case denied != nil:
 		return http.StatusForbidden, cmp.Or(denied.Public, "Forbidden")
 	case errors.As(err, &bad) && bad.Malformed:
 		return http.StatusBadRequest, bad.Error()
