@@ -81,7 +81,7 @@ func Form(log *slog.Logger) *stream.Derived[Frame, Config] {
 type origin struct {
 	layers atomic.Pointer[[]*track] // of video, by number
 	newest atomic.Int64             // DTS of the newest frame
-	// epoch is the wall-clock time of the timeline's zero, in Unix nanoseconds, as the quickest
+	// epoch is the wall-clock time at which timestamps were zero, in Unix nanoseconds, as the quickest
 	// packets of late tell.
 	epoch atomic.Int64
 }
@@ -113,7 +113,9 @@ type sink struct {
 	of     []*track       // by index in tracks; nil: left out
 	sets   []paramSets    // likewise
 
-	video  bool // this publication has brought some
+	pauses time.Duration // between publications, all together
+	paused bool          // there is one
+	video  bool          // this publication has brought some
 	warned map[string]bool
 	now    func() time.Time
 }
@@ -136,6 +138,7 @@ func (s *sink) reset() {
 // EndPublication makes the next packet begin another publication.
 func (s *sink) EndPublication() error {
 	s.reset()
+	s.paused = s.origin.epoch.Load() != 0
 	return nil
 }
 
@@ -156,7 +159,7 @@ func (s *sink) WritePacket(p *stream.Packet) error {
 	if p.Track < 0 || p.Track >= len(s.of) || s.of[p.Track] == nil {
 		return nil
 	}
-	s.origin.tick(s.now(), p.DTS)
+	s.tick(p.DTS)
 	t := s.of[p.Track]
 	if t.kind == stream.KindAudio {
 		s.writeSound(t, p)
@@ -223,13 +226,21 @@ func (o *origin) addLayer(t *track) {
 	o.layers.Store(&all)
 }
 
-// tick tells what time it is on the timeline.
-func (o *origin) tick(now time.Time, dts time.Duration) {
+// tick tells what time it is on the timeline, which has no pauses between publications. Timestamps have
+// them: a receiver would take a pause that only the clock on the wall shows for delay on the path, and
+// guard against more of it.
+func (s *sink) tick(dts time.Duration) {
 	const jump = int64(10 * time.Second)
+	o, now := &s.origin, s.now().UnixNano()
 	if d := int64(dts) - o.newest.Load(); d > 0 || d < -jump {
 		o.newest.Store(int64(dts))
 	}
-	epoch, have := now.UnixNano()-int64(dts), o.epoch.Load()
+	have := o.epoch.Load()
+	if s.paused {
+		s.paused = false
+		s.pauses = max(s.pauses, time.Duration(now-have)-dts)
+	}
+	epoch := now - int64(dts+s.pauses)
 	if late := epoch - have; late > 0 && late < jump { // not the quickest; a publisher's slow clock is followed
 		epoch = have + late/1024
 	}
@@ -246,7 +257,7 @@ func (s *sink) writeVideo(t *track, p *stream.Packet) {
 	}
 	t.maxPTS = max(t.maxPTS, p.PTS)
 	f := &Frame{Kind: stream.KindVideo, Codec: x.Codec, Layer: t.layer, Key: key, DTS: p.DTS, PTS: p.PTS,
-		Timestamp: uint32(stream.Ticks(p.PTS, videoClock))}
+		Timestamp: uint32(stream.Ticks(p.PTS+s.pauses, videoClock))}
 	parts, err := s.payloads(x.Codec, &s.sets[p.Track], p)
 	if err != nil || len(parts) == 0 {
 		s.warn("a video frame is left out", "codec", x.Codec, "err", err)

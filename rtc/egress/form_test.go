@@ -332,3 +332,31 @@ func FuzzForm(f *testing.F) {
 		}
 	})
 }
+
+// TestPause: the stream's time goes on without the pause between two publications, timestamps with it, and so
+// does the time that reports tell.
+func TestPause(t *testing.T) {
+	var got []*Frame
+	s := newSink(Config{Video: stream.VP8}, slog.New(slog.DiscardHandler), func(f *Frame, _ bool) { got = append(got, f) })
+	require.NoError(t, s.EndPublication(), "of nothing")
+	now := time.Unix(1_000_000, 0)
+	s.now = func() time.Time { return now }
+	ts := &stream.Tracks{List: []stream.Track{{Codec: stream.VP8}}}
+	write := func(dts time.Duration) {
+		require.NoError(t, s.WritePacket(&stream.Packet{Tracks: ts, Flags: stream.KeyFrame, DTS: dts, PTS: dts, Payload: make([]byte, 10)}))
+	}
+	write(time.Second)
+	epoch := s.origin.epoch.Load()
+	for _, pause := range []time.Duration{3 * time.Second, 500 * time.Millisecond} {
+		require.NoError(t, s.EndPublication())
+		now = now.Add(pause)
+		at := got[len(got)-1].DTS + 20*time.Millisecond
+		write(at)
+		now = now.Add(40 * time.Millisecond)
+		write(at + 40*time.Millisecond)
+		n := len(got)
+		require.EqualValues(t, stream.Ticks(pause, videoClock), got[n-2].Timestamp-got[n-3].Timestamp)
+		require.EqualValues(t, 3600, got[n-1].Timestamp-got[n-2].Timestamp)
+		require.Equal(t, epoch, s.origin.epoch.Load())
+	}
+}

@@ -65,7 +65,7 @@ func (s *sink) sound(t *track, p *stream.Packet, b []byte, at time.Duration, hz,
 		return
 	}
 	f := &Frame{Kind: stream.KindAudio, padded: -1, Codec: p.Info().Codec, DTS: p.DTS, PTS: at,
-		Timestamp: uint32(t.sound.take(at, hz, samples))}
+		Timestamp: uint32(t.sound.take(at+s.pauses, hz, samples))}
 	f.one[0] = b
 	f.Payloads = f.one[:]
 	s.push(t, f, !s.video)
