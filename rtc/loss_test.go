@@ -32,6 +32,7 @@ type relay struct {
 	back   net.PacketConn
 	left   []net.PacketConn // that were back
 	stray  int              // datagrams that came to one of those
+	down   int              // to the client
 	rand   *rand.Rand
 	client net.Addr
 	flying sync.WaitGroup
@@ -87,6 +88,13 @@ func (y *relay) strays() int {
 	return y.stray
 }
 
+// carried gives how many datagrams came for the client.
+func (y *relay) carried() int {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return y.down
+}
+
 // pass carries datagrams in one direction.
 func (y *relay) pass(from net.PacketConn, up bool) {
 	b := make([]byte, 2048)
@@ -101,6 +109,7 @@ func (y *relay) pass(from net.PacketConn, up bool) {
 			y.client = addr
 		} else {
 			to, dst = y.front, y.client
+			y.down++
 			if from != y.back {
 				y.stray++
 				dst = nil

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,6 +40,7 @@ type rig struct {
 	hub    *stream.Hub
 	base   string
 	log    *logged
+	asked  atomic.Int64 // key frames of publish
 	client *http.Client
 	stop   func()
 }
@@ -95,6 +97,7 @@ func (r *rig) publish(clip *streamtest.Clip) (stop func()) {
 	r.t.Helper()
 	pub, err := r.hub.Publish(r.t.Context(), stream.Request{Key: liveKey, Protocol: "rtmp"})
 	require.NoError(r.t, err)
+	pub.OnKeyFrameRequest(func() { r.asked.Add(1) })
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

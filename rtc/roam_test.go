@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v3"
 	"github.com/stretchr/testify/require"
 
@@ -18,6 +19,13 @@ func (a *arrivals) count() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return len(a.bySeq)
+}
+
+// last gives the newest packet.
+func (a *arrivals) last() *rtp.Packet {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.bySeq[a.newest]
 }
 
 // more waits until n packets of video came besides those that have.

@@ -17,7 +17,8 @@ const (
 	sdesCNAME                 = 1
 	maxAsks                   = 256 // packets that a viewer may ask for before it is answered
 	keyFrameEvery             = time.Second
-	minResendFill             = 200. // packets a second that each viewer may have again, at least
+	minResendFill             = 50.  // packets a second that each viewer may have again, at least
+	minResendBurst            = 100. // and at once: a key frame of many packets
 	minResendTime             = 20 * time.Millisecond
 	reportEvery, reportBefore = time.Second, 200 * time.Millisecond
 )
@@ -150,8 +151,8 @@ type resends struct {
 	}
 }
 
-// allow tells whether a packet may be sent again: not more than a share of what the viewer is sent
-// anyway, and not while the last copy may still be on its way.
+// allow tells whether a packet may be sent again: not more than the viewer is sent anyway, and not while the
+// last copy may still be on its way.
 func (r *resends) allow(a ask, now time.Time, rtt time.Duration) bool {
 	s := &r.seen[a.seq%uint16(len(r.seen))]
 	if s.ask == a && now.Sub(s.at) < max(rtt, minResendTime) || r.tokens < 1 {
@@ -164,11 +165,8 @@ func (r *resends) allow(a ask, now time.Time, rtt time.Duration) bool {
 
 // fill gives room for more; perSec is how many packets the viewer is sent.
 func (r *resends) fill(now time.Time, perSec int64) {
-	fill := max(minResendFill, float64(perSec)/2)
-	if r.filled.IsZero() {
-		r.tokens = fill
-	}
-	r.tokens = min(r.tokens+fill*now.Sub(r.filled).Seconds(), fill/2)
+	fill := max(minResendFill, float64(perSec))
+	r.tokens = min(r.tokens+fill*now.Sub(r.filled).Seconds(), max(minResendBurst, fill/2))
 	r.filled = now
 }
 
