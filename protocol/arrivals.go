@@ -65,7 +65,7 @@ func (a *arrivals) state(c net.Conn, s http.ConnState) {
 	if h.arrive() {
 		a.open.done()
 	}
-	if s == http.StateClosed {
+	if x, ok := c.(*hostConn); s == http.StateClosed && !(ok && x.taken.Load()) {
 		h.logEnd(a.logger)
 	}
 }

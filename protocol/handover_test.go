@@ -133,6 +133,25 @@ func talk(network, addr, text string) (string, error) {
 	return string(b), err
 }
 
+// freeAddr gives an address at which nobody listens.
+func freeAddr(t *testing.T, network string) string {
+	t.Helper()
+	if network == "udp" {
+		c, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		return c.LocalAddr().String()
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
 // oldServer runs a server that answers "old" on TCP, UDP and a Unix socket.
 func oldServer(t *testing.T) (s *Server, tcp, udp, unix string) {
 	t.Helper()
@@ -140,13 +159,7 @@ func oldServer(t *testing.T) (s *Server, tcp, udp, unix string) {
 		t.Skip("sockets cannot be handed over here")
 	}
 	unix = filepath.Join(t.TempDir(), "s")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tcp = l.Addr().String()
-	_ = l.Close()
-	udp = tcp
+	tcp, udp = freeAddr(t, "tcp"), freeAddr(t, "udp")
 	s = NewServer(Config{}, &words{word: "old", addrs: []string{tcp, "udp:" + udp, "unix:" + unix}})
 	if err := s.Start(context.Background()); err != nil {
 		t.Fatal(err)

@@ -57,6 +57,12 @@ type ListenOptions struct {
 	KeepAlive net.KeepAliveConfig
 	// ReusePort lets other processes listen on the same address (Linux).
 	ReusePort bool
+	// Framed is for connections that begin with a packet of up to 511 bytes behind its length (RFC 4571, as
+	// ICE over TCP has it): if an HTTP listener of the server has the address, those that come there are given.
+	// All other options are then that listener's.
+	Framed bool
+
+	hasGuests bool // the connections are HTTP's, but for those
 }
 
 // Context ends after the module's Shutdown.
@@ -93,6 +99,14 @@ func (h *Host) listen(role string, secure bool, addr string, o ListenOptions) (n
 	if secure {
 		role += "s"
 	}
+	if o.Framed {
+		if g := h.server.pool.guest(h, addr); g != nil {
+			if err := h.keep(g, g); err != nil {
+				return nil, err
+			}
+			return g, nil
+		}
+	}
 	l, err := h.server.pool.listen(h, role, addr, o)
 	if err != nil {
 		return nil, err
@@ -100,6 +114,9 @@ func (h *Host) listen(role string, secure bool, addr string, o ListenOptions) (n
 	var out net.Listener = l
 	if len(o.Proxies) > 0 {
 		out = newProxyListener(l, slices.Clone(o.Proxies), h.Logger, &h.server.pool.settling)
+	}
+	if o.hasGuests {
+		out = &hostListener{Listener: out, sh: l.sharedListener}
 	}
 	if o.TLS != nil {
 		out = tls.NewListener(out, o.TLS)

@@ -67,7 +67,7 @@ type httpEnd struct {
 
 // newFront opens the HTTP listeners. They accept once serve is called.
 func (s *Server) newFront(cfg []HTTPListener, serverName string) (*front, error) {
-	f := &front{host: s.newHost(context.Background(), "http listeners", -1), cfg: cfg, server: serverName}
+	f := &front{host: s.newHost(context.Background(), frontName, -1), cfg: cfg, server: serverName}
 	byAddr := map[string]*httpEnd{}
 	for i := range cfg {
 		c := &cfg[i]
@@ -103,7 +103,7 @@ func (s *Server) newFront(cfg []HTTPListener, serverName string) (*front, error)
 }
 
 func (f *front) open(c *HTTPListener, addr string, conf *tls.Config) (*httpEnd, error) {
-	l, err := f.host.listen(c.Name, conf != nil, addr, ListenOptions{Proxies: c.Proxies})
+	l, err := f.host.listen(c.Name, conf != nil, addr, ListenOptions{Proxies: c.Proxies, hasGuests: true})
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ type sharedListener struct {
 
 	mu      sync.Mutex
 	leases  []*lease
+	guests  []*guest      // newest last
 	changed chan struct{} // closed and made anew when leases or err change
 	closed  bool
 	err     error // why accepting ended

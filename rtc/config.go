@@ -20,7 +20,8 @@ type Config struct {
 	// Sockets is how many sockets each UDP address has, so that as many cores take what clients send
 	// (SO_REUSEPORT, Linux; one elsewhere); 0: as many as there are cores, up to 8.
 	Sockets int
-	// ListenTCP lists TCP addresses for ICE over TCP (RFC 6544); nil: none.
+	// ListenTCP lists TCP addresses for ICE over TCP (RFC 6544), which may be those of HTTP listeners of the
+	// server; nil: none.
 	ListenTCP []string
 	// HTTP names the HTTP listeners that signalling is served on; nil: http and api.
 	HTTP []string

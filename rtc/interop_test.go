@@ -26,6 +26,7 @@ func TestPlay(t *testing.T) {
 		"UDP":         {rtc.Config{Sockets: 4}, webrtc.NetworkTypeUDP4},
 		"IPv6":        {rtc.Config{Candidates: rtc.Candidates{Family: rtc.IPv6}}, webrtc.NetworkTypeUDP6},
 		"TCP":         {rtc.Config{ListenTCP: []string{"127.0.0.1:0"}, Candidates: rtc.Candidates{NoUDP: true}}, webrtc.NetworkTypeTCP4},
+		"HTTP's port": {rtc.Config{ListenTCP: []string{"web"}, Candidates: rtc.Candidates{NoUDP: true}}, webrtc.NetworkTypeTCP4},
 		"RSA":         {rtc.Config{RSA: true}, webrtc.NetworkTypeUDP4},
 		"DTLS client": {rtc.Config{Vhost: func(string) rtc.Vhost { return rtc.Vhost{Enabled: true, Active: true} }}, webrtc.NetworkTypeUDP4},
 	} {

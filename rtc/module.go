@@ -121,7 +121,7 @@ func (m *Module) listen(cfg *Config) error {
 	}
 	m.accept = m.host.Acceptor(func(_ context.Context, c net.Conn) { m.mux.HandleTCP(c) })
 	var err error
-	if m.tcp, err = m.host.ListenAll(cfg.ListenTCP, protocol.ListenOptions{}); err != nil {
+	if m.tcp, err = m.host.ListenAll(cfg.ListenTCP, protocol.ListenOptions{Framed: true}); err != nil {
 		return fmt.Errorf("rtc: %w", err)
 	}
 	return nil

@@ -75,9 +75,12 @@ func newRig(t testing.TB, cfg rtc.Config) *rig {
 	}
 	cfg.Candidates.NoInterfaces = true
 	r := &rig{t: t, module: rtc.New(cfg), log: &logged{}, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}}
+	l, err := net.Listen("tcp", host+":0")
+	require.NoError(t, err)
 	r.server = protocol.NewServer(protocol.Config{
-		HTTP:   []protocol.HTTPListener{{Name: "http", Listen: []string{host + ":0"}}},
-		Logger: slog.New(slog.NewTextHandler(r.log, nil)),
+		HTTP:      []protocol.HTTPListener{{Name: "http", Listen: []string{"web"}}},
+		Listeners: map[string]net.Listener{"web": l},
+		Logger:    slog.New(slog.NewTextHandler(r.log, nil)),
 	}, r.module)
 	r.hub = r.server.Hub()
 	require.NoError(t, r.server.Start(t.Context()))
