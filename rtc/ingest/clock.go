@@ -24,6 +24,8 @@ type clock struct {
 	// offset is what is added to media time, want what it moves to; at is the media time of the last frame.
 	offset, want time.Duration
 	at           time.Duration
+	// fastest is the least that was seen between media time and arrival.
+	fastest time.Duration
 	// report is the wall-clock time at media time 0, as the last sender report tells.
 	report   time.Time
 	reported bool
@@ -46,16 +48,18 @@ func (c *clock) arrived(ts uint32, at time.Duration, settled bool) (jumped bool)
 	m := c.media(ts)
 	c.newest = max(c.newest, c.extend(ts))
 	d := at - m
+	if first || d < c.fastest {
+		c.fastest = d
+	}
 	switch {
 	case first:
 		c.offset, c.want = d, d
 	case d-c.offset > jump || c.offset-d > jump:
-		c.offset, c.want, c.at = d, d, m
+		c.offset, c.want, c.at, c.fastest = d, d, m, d
 		c.reported = false
 		return true
 	case !settled:
-		c.offset = min(c.offset, d)
-		c.want = c.offset
+		c.offset, c.want = c.fastest, c.fastest
 	}
 	return false
 }
@@ -67,12 +71,18 @@ func (c *clock) sync(ts uint32, ntp time.Time) {
 	}
 }
 
-// follow has the track keep time with a reference, by the sender reports of both.
+// follow has the track keep time with a reference: by the sender reports of both, and as long as neither has
+// one by what came fastest of both. A publisher may begin with what waited for the connection, of which sound
+// and picture come at once that were not captured at once.
 func (c *clock) follow(ref *clock, settled bool) {
-	if !c.reported || !ref.reported {
+	if !c.started || c.reported != ref.reported {
 		return
 	}
-	want := ref.offset + c.report.Sub(ref.report)
+	apart := c.fastest - ref.fastest
+	if c.reported {
+		apart = c.report.Sub(ref.report)
+	}
+	want := ref.offset + apart
 	if d := want - c.offset; d > maxSkew || d < -maxSkew {
 		return
 	}
@@ -80,6 +90,11 @@ func (c *clock) follow(ref *clock, settled bool) {
 	if !settled {
 		c.offset = want
 	}
+}
+
+// delay moves the track.
+func (c *clock) delay(d time.Duration) {
+	c.offset, c.want, c.fastest = c.offset+d, c.want+d, c.fastest+d
 }
 
 // stamp gives a frame's place on the stream's timeline.

@@ -55,10 +55,24 @@ func (o *output) settle(now time.Time) {
 	}
 	o.settled, o.changed = true, true
 	o.recv.follow(false)
+	o.begin()
 	for _, p := range o.queue {
 		o.write(p.f, p.media, p.flags, p.frame)
 	}
 	o.queue, o.bytes = nil, 0
+}
+
+// begin has the timeline begin with the earliest frame: of those that come at once some were captured before
+// the first arrived.
+func (o *output) begin() {
+	early := time.Duration(0)
+	for _, p := range o.queue {
+		early = min(early, p.media+p.f.clock.offset)
+	}
+	o.recv.began = o.recv.began.Add(early)
+	for _, f := range o.recv.flows {
+		f.clock.delay(-early)
+	}
 }
 
 // announce makes Tracks of what is known.

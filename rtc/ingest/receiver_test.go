@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"slices"
@@ -311,7 +312,14 @@ func TestSync(t *testing.T) {
 			report(audioSSRC, 77+48000, time.Second)
 		}
 	}
-	var first, last [2]time.Duration
+	first, last := shifts(t, want, b.got.Packets())
+	require.InDelta(t, float64(delay), float64(first[1]-first[0]), float64(5*time.Millisecond))
+	require.InDelta(t, 0, float64(last[1]-last[0]), float64(2*time.Millisecond))
+}
+
+// shifts tells how far the first and the last packets of picture and sound are from where they were published.
+func shifts(t *testing.T, want, got []*stream.Packet) (first, last [2]time.Duration) {
+	t.Helper()
 	index := [2]int{}
 	byKind := [2][]*stream.Packet{}
 	for _, p := range want {
@@ -322,7 +330,7 @@ func TestSync(t *testing.T) {
 		byKind[k] = append(byKind[k], p)
 	}
 	prev := [2]time.Duration{-1, -1}
-	for _, p := range b.got.Packets() {
+	for _, p := range got {
 		k := 0
 		if p.Kind() == stream.KindAudio {
 			k = 1
@@ -336,8 +344,29 @@ func TestSync(t *testing.T) {
 		require.Greater(t, p.PTS, prev[k])
 		prev[k] = p.PTS
 	}
-	require.InDelta(t, float64(delay), float64(first[1]-first[0]), float64(5*time.Millisecond))
-	require.InDelta(t, 0, float64(last[1]-last[0]), float64(2*time.Millisecond))
+	return first, last
+}
+
+// TestSyncBacklog has a publisher that begins with what waited for the connection, sound before picture, and
+// that never sends a report: what comes later brings them together.
+func TestSyncBacklog(t *testing.T) {
+	want := carried(streamtest.H264Opus())
+	b := newBench(t, Config{}, mediaOf(want)...)
+	const backlog = 120 * time.Millisecond
+	list := packetize(t, want)
+	for i := range list {
+		list[i].at = max(list[i].at, backlog)
+	}
+	slices.SortStableFunc(list, func(a, b sent) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), -bytes.Compare(a.b[8:12], b.b[8:12])) // the sound's SSRC is the higher one
+	})
+	for _, s := range list {
+		b.until(s.at)
+		b.RTP(s.b, start.Add(s.at))
+	}
+	first, last := shifts(t, want, b.got.Packets())
+	require.InDelta(t, float64(backlog), float64(first[0]-first[1]), float64(30*time.Millisecond))
+	require.InDelta(t, 0, float64(last[1]-last[0]), float64(5*time.Millisecond))
 }
 
 func TestSimulcast(t *testing.T) {

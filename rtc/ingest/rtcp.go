@@ -98,11 +98,13 @@ func (r *Receiver) senderReport(b []byte, at time.Time) {
 	r.follow(r.out.settled)
 }
 
-// follow has all tracks keep time with one: sound, where there is some.
+// follow has all tracks keep time with one of those with reports, else of all: sound, where there is some.
 func (r *Receiver) follow(settled bool) {
 	var ref *flow
 	for _, f := range r.flows {
-		if f.clock.reported && (ref == nil || ref.video() && !f.video()) {
+		switch c := &f.clock; {
+		case !c.started:
+		case ref == nil, c.reported && !ref.clock.reported, c.reported == ref.clock.reported && ref.video() && !f.video():
 			ref = f
 		}
 	}
@@ -182,6 +184,9 @@ func (r *Receiver) feedback(now time.Time) {
 func (r *Receiver) reports(now time.Time) {
 	if now.Sub(r.reported) < reportEvery {
 		return
+	}
+	if r.out.settled {
+		r.follow(true)
 	}
 	took := now.Sub(r.reported)
 	r.reported = now
