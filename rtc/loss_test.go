@@ -1,6 +1,7 @@
 package rtc_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -155,7 +156,8 @@ func TestPlayLossy(t *testing.T) {
 	}
 }
 
-// TestPublishLossy: likewise for those who publish.
+// TestPublishLossy: likewise for those who publish. A picture is not waited for for ever, and those that follow
+// it until a key frame, which this client makes none of when it is asked, are left out: few are.
 func TestPublishLossy(t *testing.T) {
 	for name, x := range paths {
 		t.Run(name, func(t *testing.T) {
@@ -165,8 +167,25 @@ func TestPublishLossy(t *testing.T) {
 			s := p.send(clip)
 			p.connect(whip(r.relay(x).eip()))
 			s.run(t)
-			got := r.record(250)
-			streamtest.Equal(t, looped(t, clip, stream.KindVideo, 8), got[stream.KindVideo], inOrder)
+			mostOf(t, looped(t, clip, stream.KindVideo, 16), r.record(250)[stream.KindVideo])
 		})
 	}
+}
+
+// mostOf tells whether got are packets of want, in their order, most of them from the first on.
+func mostOf(t testing.TB, want, got []*stream.Packet) {
+	t.Helper()
+	at, missing := 0, 0
+	for i, p := range got {
+		from := at
+		for at < len(want) && !bytes.Equal(want[at].Payload, p.Payload) {
+			at++
+		}
+		require.Less(t, at, len(want), "packet %d is none of those that were sent, or comes too late", i)
+		if i > 0 {
+			missing += at - from
+		}
+		at++
+	}
+	require.Less(t, missing, len(got)/3)
 }

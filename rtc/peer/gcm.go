@@ -9,32 +9,40 @@ import (
 	"github.com/pion/srtp/v2"
 )
 
-// gcm protects RTP, or takes its protection off, by AEAD_AES_128_GCM or AEAD_AES_256_GCM (RFC 7714), the
-// profiles that all but old clients choose. pion's contexts do the rest: other profiles, and RTCP. They
-// allocate for each packet, and read a header that is at hand.
+// gcm protects RTP or RTCP, or takes the protection off, by AEAD_AES_128_GCM or AEAD_AES_256_GCM (RFC 7714), the
+// profiles that all but old clients choose. pion's contexts do the others. They allocate for each packet, and
+// read a header that is at hand.
 type gcm struct {
 	aead    cipher.AEAD
 	salt    [12]byte
 	nonce   [12]byte // of the packet at hand; here because what an interface is handed is on the heap
+	data    [12]byte // that goes with RTCP
 	sources []rollover
+	index   uint32 // of the last RTCP packet that was sent
 }
 
-// rollover is where an SSRC's 48-bit index is.
+// rollover is where an SSRC's index is.
 type rollover struct {
 	ssrc    uint32
 	highest uint64
 	seen    *replays // nil for what we send
 }
 
+// What keys are for: the first of the labels of RFC 3711 4.3.1.
+const (
+	forRTP  = 0
+	forRTCP = 3
+)
+
 var (
-	errRTP    = errors.New("peer: malformed RTP")
-	errReplay = errors.New("peer: an RTP packet came twice, or too late")
+	errSRTP   = errors.New("peer: malformed SRTP or SRTCP")
+	errReplay = errors.New("peer: a packet came twice, or too late")
 )
 
 const gcmTag = 16
 
 // newGCM gives nil for other profiles.
-func newGCM(k keying, profile srtp.ProtectionProfile) (*gcm, error) {
+func newGCM(k keying, profile srtp.ProtectionProfile, use byte) (*gcm, error) {
 	if profile != srtp.ProtectionProfileAeadAes128Gcm && profile != srtp.ProtectionProfileAeadAes256Gcm {
 		return nil, nil
 	}
@@ -42,13 +50,13 @@ func newGCM(k keying, profile srtp.ProtectionProfile) (*gcm, error) {
 	if err != nil {
 		return nil, err
 	}
-	const encryption, salting = 0, 2 // labels of RFC 3711 4.3.2
-	block, err := aes.NewCipher(derive(master, k.salt, encryption, len(k.key)))
+	const encryption, salting = 0, 2
+	block, err := aes.NewCipher(derive(master, k.salt, use+encryption, len(k.key)))
 	if err != nil {
 		return nil, err
 	}
 	g := &gcm{}
-	copy(g.salt[:], derive(master, k.salt, salting, len(g.salt)))
+	copy(g.salt[:], derive(master, k.salt, use+salting, len(g.salt)))
 	g.aead, err = cipher.NewGCM(block)
 	return g, err
 }
@@ -74,6 +82,14 @@ func (g *gcm) source(ssrc uint32) *rollover {
 	return nil
 }
 
+func (g *gcm) add(r rollover) *rollover {
+	g.sources = append(g.sources, r)
+	return &g.sources[len(g.sources)-1]
+}
+
+// receive adds one whose packets come.
+func (g *gcm) receive(ssrc uint32) *rollover { return g.add(rollover{ssrc: ssrc, seen: &replays{}}) }
+
 // index is that of a sequence number, the nearest to those before (RFC 3711 3.3.1).
 func (r *rollover) index(seq uint16) uint64 {
 	i := r.highest + uint64(int64(int16(seq-uint16(r.highest))))
@@ -97,8 +113,7 @@ func (g *gcm) seal(dst, header, payload []byte) int {
 	ssrc, seq := binary.BigEndian.Uint32(header[8:]), binary.BigEndian.Uint16(header[2:])
 	r := g.source(ssrc)
 	if r == nil {
-		g.sources = append(g.sources, rollover{ssrc: ssrc, highest: uint64(seq)})
-		r = &g.sources[len(g.sources)-1]
+		r = g.add(rollover{ssrc: ssrc, highest: uint64(seq)})
 	}
 	i := r.index(seq)
 	r.highest = max(r.highest, i)
@@ -111,7 +126,7 @@ func (g *gcm) seal(dst, header, payload []byte) int {
 func (g *gcm) open(b []byte) ([]byte, error) {
 	n := headerLen(b)
 	if n == 0 || len(b) < n+gcmTag {
-		return nil, errRTP
+		return nil, errSRTP
 	}
 	ssrc, seq := binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint16(b[2:])
 	r := g.source(ssrc)
@@ -127,12 +142,69 @@ func (g *gcm) open(b []byte) ([]byte, error) {
 		return nil, err
 	}
 	if r == nil { // forged ones leave nothing
-		g.sources = append(g.sources, rollover{ssrc: ssrc, seen: &replays{}})
-		r = &g.sources[len(g.sources)-1]
+		r = g.receive(ssrc)
 	}
 	r.highest = max(r.highest, i)
 	r.seen.mark(i)
 	return b[:n+len(plain)], nil
+}
+
+const (
+	rtcpHeader    = 8 // bytes that are not encrypted
+	rtcpEncrypted = 1 << 31
+)
+
+// useRTCP makes the nonce, and the data that is protected but not encrypted (RFC 7714 9.1, 9.2).
+func (g *gcm) useRTCP(header []byte, index uint32) {
+	ssrc := binary.BigEndian.Uint32(header[4:])
+	g.nonce = g.salt
+	binary.BigEndian.PutUint32(g.nonce[2:], binary.BigEndian.Uint32(g.nonce[2:])^ssrc)
+	binary.BigEndian.PutUint32(g.nonce[8:], binary.BigEndian.Uint32(g.nonce[8:])^index)
+	copy(g.data[:], header[:rtcpHeader])
+	binary.BigEndian.PutUint32(g.data[rtcpHeader:], index|rtcpEncrypted)
+}
+
+// sealRTCP appends a compound packet to dst, protected. They share no memory.
+func (g *gcm) sealRTCP(dst, b []byte) ([]byte, error) {
+	if len(b) < rtcpHeader {
+		return nil, errSRTP
+	}
+	if g.index == rtcpEncrypted-1 {
+		return nil, errors.New("peer: the keys are used up") // RFC 3711 9.2
+	}
+	g.index++
+	g.useRTCP(b, g.index)
+	dst = append(dst, b[:rtcpHeader]...)
+	dst = g.aead.Seal(dst, g.nonce[:], b[rtcpHeader:], g.data[:])
+	return append(dst, g.data[rtcpHeader:]...), nil
+}
+
+// openRTCP takes the protection off a compound packet, in its place. One that is not encrypted is refused.
+func (g *gcm) openRTCP(b []byte) ([]byte, error) {
+	end := len(b) - 4
+	if end < rtcpHeader+gcmTag {
+		return nil, errSRTP
+	}
+	index := binary.BigEndian.Uint32(b[end:])
+	if index&rtcpEncrypted == 0 {
+		return nil, errSRTP
+	}
+	index &^= rtcpEncrypted
+	ssrc := binary.BigEndian.Uint32(b[4:])
+	r := g.source(ssrc)
+	if r != nil && !r.seen.fresh(uint64(index)) {
+		return nil, errReplay
+	}
+	g.useRTCP(b, index)
+	plain, err := g.aead.Open(b[rtcpHeader:rtcpHeader], g.nonce[:], b[rtcpHeader:end], g.data[:])
+	if err != nil {
+		return nil, err
+	}
+	if r == nil {
+		r = g.receive(ssrc)
+	}
+	r.seen.mark(uint64(index))
+	return b[:rtcpHeader+len(plain)], nil
 }
 
 // headerLen gives the length of an RTP header with its extension (RFC 3550 5.1); 0: there is none.

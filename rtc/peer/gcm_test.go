@@ -23,9 +23,9 @@ func keyOf(profile srtp.ProtectionProfile) keying {
 func TestGCM(t *testing.T) {
 	for _, profile := range []srtp.ProtectionProfile{srtp.ProtectionProfileAeadAes128Gcm, srtp.ProtectionProfileAeadAes256Gcm} {
 		k := keyOf(profile)
-		mine, err := newGCM(k, profile)
+		mine, err := newGCM(k, profile, forRTP)
 		require.NoError(t, err)
-		back, err := newGCM(k, profile)
+		back, err := newGCM(k, profile, forRTP)
 		require.NoError(t, err)
 		seals, err := srtp.CreateContext(k.key, k.salt, profile)
 		require.NoError(t, err)
@@ -71,24 +71,73 @@ func TestGCM(t *testing.T) {
 		}
 		require.Len(t, back.sources, len(at), "forged packets leave nothing")
 	}
-	none, err := newGCM(keyOf(srtp.ProtectionProfileAes128CmHmacSha1_80), srtp.ProtectionProfileAes128CmHmacSha1_80)
+	none, err := newGCM(keyOf(srtp.ProtectionProfileAes128CmHmacSha1_80), srtp.ProtectionProfileAes128CmHmacSha1_80, forRTP)
 	require.NoError(t, err)
 	require.Nil(t, none)
+}
+
+// TestGCMControl: likewise for RTCP.
+func TestGCMControl(t *testing.T) {
+	for _, profile := range []srtp.ProtectionProfile{srtp.ProtectionProfileAeadAes128Gcm, srtp.ProtectionProfileAeadAes256Gcm} {
+		k := keyOf(profile)
+		mine, err := newGCM(k, profile, forRTCP)
+		require.NoError(t, err)
+		back, err := newGCM(k, profile, forRTCP)
+		require.NoError(t, err)
+		seals, err := srtp.CreateContext(k.key, k.salt, profile)
+		require.NoError(t, err)
+		opens, err := srtp.CreateContext(k.key, k.salt, profile)
+		require.NoError(t, err)
+		for n := range 3000 {
+			plain := append([]byte{0x81, 201, 0, 7, 0, 0, 0, byte(n % 3)}, bytes.Repeat([]byte{byte(n)}, n%50/4*4)...)
+			sealed, err := mine.sealRTCP(nil, plain)
+			require.NoError(t, err)
+			got, err := opens.DecryptRTCP(nil, sealed, nil)
+			require.NoError(t, err)
+			require.Equal(t, plain, got)
+
+			theirs, err := seals.EncryptRTCP(nil, plain, nil)
+			require.NoError(t, err)
+			for range 8 {
+				forged := bytes.Clone(theirs)
+				forged[n%len(forged)] ^= 1 << (n % 8)
+				_, err = back.openRTCP(forged)
+				require.Error(t, err)
+			}
+			again := bytes.Clone(theirs)
+			got, err = back.openRTCP(theirs)
+			require.NoError(t, err)
+			require.Equal(t, plain, got)
+			_, err = back.openRTCP(again)
+			require.ErrorIs(t, err, errReplay)
+		}
+		require.Len(t, back.sources, 3)
+		_, err = mine.sealRTCP(nil, make([]byte, rtcpHeader-1))
+		require.Error(t, err)
+		mine.index = rtcpEncrypted - 1
+		_, err = mine.sealRTCP(nil, make([]byte, rtcpHeader))
+		require.Error(t, err)
+	}
 }
 
 // FuzzGCM: whatever comes is refused, or is what was sealed.
 func FuzzGCM(f *testing.F) {
 	const profile = srtp.ProtectionProfileAeadAes128Gcm
 	k := keyOf(profile)
-	g, err := newGCM(k, profile)
+	g, err := newGCM(k, profile, forRTP)
 	require.NoError(f, err)
 	dst := make([]byte, 200)
 	f.Add(bytes.Clone(dst[:g.seal(dst, rtpOf(7, 12), []byte("sound"))]))
 	f.Add([]byte{0x9f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		g, err := newGCM(k, profile)
+		g, err := newGCM(k, profile, forRTP)
+		require.NoError(t, err)
+		control, err := newGCM(k, profile, forRTCP)
 		require.NoError(t, err)
 		n := len(b)
+		if got, err := control.openRTCP(bytes.Clone(b)); err == nil && len(got) != n-gcmTag-4 {
+			t.Fatalf("%d bytes of %d", len(got), n)
+		}
 		if got, err := g.open(b); err == nil && len(got) != n-gcmTag {
 			t.Fatalf("%d bytes of %d", len(got), n)
 		}
@@ -96,7 +145,7 @@ func FuzzGCM(f *testing.F) {
 }
 
 func BenchmarkSeal(b *testing.B) {
-	g, _ := newGCM(keyOf(srtp.ProtectionProfileAeadAes128Gcm), srtp.ProtectionProfileAeadAes128Gcm)
+	g, _ := newGCM(keyOf(srtp.ProtectionProfileAeadAes128Gcm), srtp.ProtectionProfileAeadAes128Gcm, forRTP)
 	header, payload, dst := rtpOf(0, 12), make([]byte, 1188), make([]byte, 1300)
 	b.SetBytes(1200)
 	b.ReportAllocs()

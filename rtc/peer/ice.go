@@ -3,74 +3,63 @@ package peer
 import (
 	"encoding/binary"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/pion/stun"
 )
 
-// maxBinding bounds a STUN message.
-const maxBinding = 1200
-
-// bindingUser gives the two halves of a USERNAME, ours first (RFC 8445 7.2.2).
-func bindingUser(m *stun.Message) (ours, theirs string, ok bool) {
-	v, err := m.Get(stun.AttrUsername)
-	if err != nil {
-		return "", "", false
-	}
-	return strings.Cut(string(v), ":")
-}
-
 // binding takes a STUN message.
 func (m *Mux) binding(b []byte, from path, now time.Time) {
-	msg := &stun.Message{}
-	if len(b) <= maxBinding {
-		msg.Raw = append(msg.Raw, b...)
+	if from.tcp == nil && m.toldBy(from.route.Remote, b) {
+		return
 	}
-	if msg.Decode() != nil || msg.Type.Method != stun.MethodBinding {
+	msg, err := parseBinding(b)
+	if err != nil {
 		m.refused.count(malformed, from)
 		return
 	}
-	switch msg.Type.Class {
-	case stun.ClassRequest:
-		m.request(msg, from, now)
-	case stun.ClassSuccessResponse, stun.ClassErrorResponse:
-		if from.tcp == nil && m.toldBy(from.route.Remote, msg) {
-			return
-		}
+	switch msg.class {
+	case classRequest:
+		m.request(&msg, from, now)
+	case classSuccess, classError:
 		p := m.from(from)
 		if p == nil || !p.cfg.Remote.IsValid() {
 			m.refused.count(strange, from)
 			return
 		}
-		p.answered(msg, now)
+		p.answered(&msg, now)
 	}
 }
 
 // request is a check of a peer's (RFC 8445 7.3).
-func (m *Mux) request(msg *stun.Message, from path, now time.Time) {
-	ours, _, ok := bindingUser(msg)
+func (m *Mux) request(msg *binding, from path, now time.Time) {
+	ours, _, ok := msg.names()
 	if !ok {
 		m.refused.count(malformed, from)
 		return
 	}
 	m.mu.RLock()
-	p := m.ufrags[ours]
+	p := m.ufrags[string(ours)]
 	m.mu.RUnlock()
 	if p == nil || from.peer() != nil && from.peer() != p {
 		m.refused.count(unknown, from)
 		return
 	}
-	pwd := p.password(ours)
-	integrity := stun.NewShortTermIntegrity(pwd)
-	if integrity.Check(msg) != nil || stun.Fingerprint.Check(msg) != nil { // in constant time
-		m.refused.count(forged, from)
-		p.try(from.String() + ": a check with wrong integrity")
+	c := p.checker(ours)
+	if c == nil {
+		m.refused.count(unknown, from)
 		return
 	}
-	if p.cfg.Strict && msg.Contains(stun.AttrICEControlled) {
-		p.try(from.String() + ": the peer claims the role ICE-CONTROLLED")
-		p.answer(msg, from, integrity, stun.BindingError, stun.CodeRoleConflict)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.verify(msg) {
+		m.refused.count(forged, from)
+		p.try(from, "a check with wrong integrity")
+		return
+	}
+	if p.cfg.Strict && msg.controlled {
+		p.try(from, "the peer claims the role ICE-CONTROLLED")
+		_ = from.write(c.conflict(msg)) // who gets no answer asks again
 		return
 	}
 	if p.isClosed() {
@@ -83,28 +72,20 @@ func (m *Mux) request(msg *stun.Message, from path, now time.Time) {
 	} else {
 		m.know(from.route.Remote, p)
 	}
-	p.heard(from, msg.Contains(stun.AttrUseCandidate), now)
-	remote := from.route.Remote
-	p.answer(msg, from, integrity, stun.BindingSuccess, &stun.XORMappedAddress{IP: remote.Addr().AsSlice(), Port: int(remote.Port())})
+	p.heard(from, msg.useCandidate, now)
+	_ = from.write(c.success(msg, from.route.Remote))
 }
 
-func (p *Peer) password(ufrag string) string {
+// checker gives what verifies checks that name one of our ufrags; nil for none.
+func (p *Peer) checker(ufrag []byte) *checker {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.creds {
-		if c.ufrag == ufrag {
-			return c.pwd
+		if c.ufrag == string(ufrag) {
+			return c.checker
 		}
 	}
-	return ""
-}
-
-// answer sends a response to a check. Who does not get it asks again.
-func (p *Peer) answer(to *stun.Message, at path, integrity stun.MessageIntegrity, typ stun.MessageType, what stun.Setter) {
-	r, err := stun.Build(stun.NewTransactionIDSetter(to.TransactionID), typ, what, integrity, stun.Fingerprint)
-	if err == nil {
-		_ = at.write(r.Raw)
-	}
+	return nil
 }
 
 // elsewhere is after how long a way by which nothing came is given up for one that was not nominated.
@@ -114,16 +95,14 @@ const elsewhere = 3 * time.Second
 // time; before that, where it was heard of first. Clients that have nominated once, and whose address is changed
 // by what is between, check again without saying so.
 func (p *Peer) heard(from path, nominated bool, now time.Time) {
-	if !p.Connected() {
-		p.try(from.String() + ": checked")
-	}
+	p.try(from, "checked")
 	switch at := p.where.Load(); {
 	case at == nil:
-		p.where.CompareAndSwap(nil, &from)
+		p.where.CompareAndSwap(nil, from.kept())
 	case nominated && *at != from:
-		p.where.Store(&from)
+		p.where.Store(from.kept())
 	case !at.same(from) && (at.gone() || now.Sub(time.Unix(0, p.here.Load())) > elsewhere):
-		p.where.CompareAndSwap(at, &from) // not over what was nominated meanwhile, at another socket
+		p.where.CompareAndSwap(at, from.kept()) // not over what was nominated meanwhile, at another socket
 	}
 	p.alive(from, now)
 	switch {
@@ -133,6 +112,9 @@ func (p *Peer) heard(from path, nominated bool, now time.Time) {
 		p.shake()
 	}
 }
+
+// kept is a copy that outlives the datagram.
+func (p path) kept() *path { return &p }
 
 // checks are those of a client.
 type checks struct {
@@ -205,12 +187,12 @@ func (a attribute) AddTo(m *stun.Message) error {
 }
 
 // answered takes the answer to a check.
-func (p *Peer) answered(msg *stun.Message, now time.Time) {
+func (p *Peer) answered(msg *binding, now time.Time) {
 	p.mu.Lock()
-	fits := msg.TransactionID == p.checks.id
-	pwd := p.remote.pwd
+	fits := [stun.TransactionIDSize]byte(msg.raw[8:]) == p.checks.id
+	c := p.remote.checker
 	p.mu.Unlock()
-	if !fits || stun.NewShortTermIntegrity(pwd).Check(msg) != nil || msg.Type.Class != stun.ClassSuccessResponse {
+	if !fits || msg.class != classSuccess || !c.verifies(msg) {
 		p.m.refused.count(forged, *p.where.Load())
 		return
 	}

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -78,11 +79,18 @@ func mappedIn(r *stun.Message) (netip.AddrPort, error) {
 }
 
 // toldBy takes the answer of a STUN server that was asked.
-func (m *Mux) toldBy(from netip.AddrPort, msg *stun.Message) bool {
+func (m *Mux) toldBy(from netip.AddrPort, b []byte) bool {
+	if len(b) < stunHeader || b[0] != classSuccess>>8 { // an error has it as well
+		return false
+	}
 	m.mu.RLock()
-	a, ok := m.asked[msg.TransactionID]
+	a, ok := m.asked[[stun.TransactionIDSize]byte(b[8:])]
 	m.mu.RUnlock()
 	if !ok || a.server != from {
+		return false
+	}
+	msg := &stun.Message{Raw: bytes.Clone(b)}
+	if msg.Decode() != nil {
 		return false
 	}
 	select {

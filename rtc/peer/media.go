@@ -25,25 +25,26 @@ const (
 type receiving struct {
 	mu     sync.Mutex
 	ctx    *srtp.Context
-	gcm    *gcm // of RTP; nil: ctx does it
+	rtp    *gcm // nil, as ctx is then not: another profile
+	rtcp   *gcm
 	header rtp.Header
 	known  []uint32 // SSRCs of packets that were genuine: few, but with a peer that is up to something
 	tries  int      // packets of others: each makes the context keep something
 }
 
 func (r *receiving) open(k keying, profile srtp.ProtectionProfile) error {
-	ctx, err := srtp.CreateContext(k.key, k.salt, profile, srtp.SRTPReplayProtection(replayWindow), srtp.SRTCPReplayProtection(replayWindow))
-	if err != nil {
-		return err
-	}
-	g, err := newGCM(k, profile)
-	if err != nil {
-		return err
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ctx, r.gcm, r.known = ctx, g, nil
-	return nil
+	r.known = nil
+	var err error
+	if r.rtp, err = newGCM(k, profile, forRTP); err != nil {
+		return err
+	}
+	if r.rtcp, err = newGCM(k, profile, forRTCP); err != nil || r.rtcp != nil {
+		return err
+	}
+	r.ctx, err = srtp.CreateContext(k.key, k.salt, profile, srtp.SRTPReplayProtection(replayWindow), srtp.SRTCPReplayProtection(replayWindow))
+	return err
 }
 
 // allows tells whether packets of an SSRC that is not known are looked at. The caller holds mu.
@@ -69,7 +70,7 @@ func (p *Peer) media(b []byte, from path, now time.Time) {
 		}
 		return
 	}
-	if r.ctx == nil || len(b) < 12 {
+	if r.ctx == nil && r.rtcp == nil || len(b) < 12 {
 		return
 	}
 	ssrc := binary.BigEndian.Uint32(b[8:])
@@ -81,16 +82,7 @@ func (p *Peer) media(b []byte, from path, now time.Time) {
 		p.m.refused.count(forged, from)
 		return
 	}
-	var plain []byte
-	var err error
-	switch {
-	case rtcp:
-		plain, err = r.ctx.DecryptRTCP(b, b, nil)
-	case r.gcm != nil:
-		plain, err = r.gcm.open(b)
-	default:
-		plain, err = r.ctx.DecryptRTP(b, b, &r.header)
-	}
+	plain, err := r.decrypt(b, rtcp)
 	if err != nil { // forged, or said twice
 		p.m.refused.count(forged, from)
 		return
@@ -100,6 +92,20 @@ func (p *Peer) media(b []byte, from path, now time.Time) {
 	}
 	p.alive(from, now)
 	p.deliver(plain, rtcp, now)
+}
+
+// decrypt takes the protection off a packet, in its place. The caller holds mu.
+func (r *receiving) decrypt(b []byte, rtcp bool) ([]byte, error) {
+	switch {
+	case rtcp && r.rtcp != nil:
+		return r.rtcp.openRTCP(b)
+	case rtcp:
+		return r.ctx.DecryptRTCP(b, b, nil)
+	case r.rtp != nil:
+		return r.rtp.open(b)
+	default:
+		return r.ctx.DecryptRTP(b, b, &r.header)
+	}
 }
 
 func (p *Peer) deliver(b []byte, rtcp bool, now time.Time) {
@@ -114,41 +120,43 @@ func (p *Peer) deliver(b []byte, rtcp bool, now time.Time) {
 
 // sending encrypts. RTP belongs to one goroutine, RTCP has a context of its own.
 type sending struct {
-	rtp    *srtp.Context
-	gcm    *gcm // nil: rtp does it
+	rtp    *gcm          // nil, as ctx is then not: another profile
+	ctx    *srtp.Context // of RTP
 	header rtp.Header
 
-	mu   sync.Mutex
-	rtcp *srtp.Context
-	buf  []byte
+	mu      sync.Mutex
+	rtcp    *gcm
+	ctxRTCP *srtp.Context
+	buf     []byte
 }
 
 func newSending(k keying, profile srtp.ProtectionProfile) (*sending, error) {
 	s := &sending{}
 	var err error
-	if s.gcm, err = newGCM(k, profile); err != nil {
+	if s.rtp, err = newGCM(k, profile, forRTP); err != nil {
 		return nil, err
 	}
-	if s.gcm == nil {
-		if s.rtp, err = srtp.CreateContext(k.key, k.salt, profile); err != nil {
-			return nil, err
-		}
+	if s.rtcp, err = newGCM(k, profile, forRTCP); err != nil || s.rtcp != nil {
+		return s, err
 	}
-	s.rtcp, err = srtp.CreateContext(k.key, k.salt, profile)
+	if s.ctx, err = srtp.CreateContext(k.key, k.salt, profile); err != nil {
+		return nil, err
+	}
+	s.ctxRTCP, err = srtp.CreateContext(k.key, k.salt, profile)
 	return s, err
 }
 
 // seal writes a packet to dst, protected, and gives its length. dst has overhead bytes more than it needs.
 func (s *sending) seal(dst, header, payload []byte) (int, error) {
-	if s != nil && s.gcm != nil {
-		return s.gcm.seal(dst, header, payload), nil
+	if s != nil && s.rtp != nil {
+		return s.rtp.seal(dst, header, payload), nil
 	}
 	n := copy(dst, header)
 	n += copy(dst[n:], payload)
 	if s == nil { // plain
 		return n, nil
 	}
-	b, err := s.rtp.EncryptRTP(dst, dst[:n], &s.header)
+	b, err := s.ctx.EncryptRTP(dst, dst[:n], &s.header)
 	return len(b), err
 }
 
@@ -206,7 +214,13 @@ func (p *Peer) WriteRTCP(b []byte) error {
 	}
 	out.mu.Lock()
 	defer out.mu.Unlock()
-	sealed, err := out.rtcp.EncryptRTCP(out.buf[:0], b, nil)
+	var sealed []byte
+	var err error
+	if out.rtcp != nil {
+		sealed, err = out.rtcp.sealRTCP(out.buf[:0], b)
+	} else {
+		sealed, err = out.ctxRTCP.EncryptRTCP(out.buf[:0], b, nil)
+	}
 	if err != nil {
 		return err
 	}

@@ -123,14 +123,16 @@ func (m *Mux) Close(cause error) {
 // Serve reads a socket until it is closed, or ctx ends and something arrives. It may run for several sockets
 // at once.
 func (m *Mux) Serve(ctx context.Context, s *wire.Socket) error {
+	var now time.Time
+	take := func(b []byte, from wire.Route) {
+		if now.IsZero() {
+			now = time.Now()
+		}
+		m.receive(b, path{socket: s, route: from}, now)
+	}
 	for {
-		var now time.Time
-		err := s.Read(func(b []byte, from wire.Route) {
-			if now.IsZero() {
-				now = time.Now()
-			}
-			m.receive(b, path{socket: s, route: from}, now)
-		})
+		now = time.Time{}
+		err := s.Read(take)
 		if errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
 			return nil
 		}

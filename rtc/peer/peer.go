@@ -81,7 +81,13 @@ type Peer struct {
 	stats counters
 }
 
-type credentials struct{ ufrag, pwd string }
+// credentials are those of one side; checker is for the checks that name them.
+type credentials struct {
+	ufrag, pwd string
+	*checker
+}
+
+func newCredentials(ufrag, pwd string) credentials { return credentials{ufrag, pwd, newChecker(pwd)} }
 
 // The states of a peer.
 const (
@@ -160,8 +166,8 @@ func (m *Mux) New(cfg Config) (*Peer, error) {
 	}
 	cfg.ConnectTimeout = cmp.Or(cfg.ConnectTimeout, defaultTimeout)
 	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
-	p := &Peer{m: m, cfg: cfg, ufrag: cfg.Ufrag, begun: time.Now(), remote: credentials{cfg.RemoteUfrag, cfg.RemotePwd}}
-	p.creds = []credentials{{cfg.Ufrag, cfg.Pwd}}
+	p := &Peer{m: m, cfg: cfg, ufrag: cfg.Ufrag, begun: time.Now(), remote: newCredentials(cfg.RemoteUfrag, cfg.RemotePwd)}
+	p.creds = []credentials{newCredentials(cfg.Ufrag, cfg.Pwd)}
 	p.last.Store(p.begun.UnixNano())
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	if err := m.add(p); err != nil {
@@ -217,8 +223,8 @@ func (p *Peer) Restart(ufrag, pwd, remoteUfrag, remotePwd string) error {
 		}
 		p.creds = p.creds[1:]
 	}
-	p.creds = append(p.creds, credentials{ufrag, pwd})
-	p.remote = credentials{remoteUfrag, remotePwd}
+	p.creds = append(p.creds, newCredentials(ufrag, pwd))
+	p.remote = newCredentials(remoteUfrag, remotePwd)
 	m.ufrags[ufrag] = p
 	return nil
 }
@@ -286,11 +292,12 @@ func (p *Peer) alive(from path, now time.Time) {
 	}
 }
 
-// try notes what was tried.
-func (p *Peer) try(what string) {
+// try notes what was tried before there is a connection.
+func (p *Peer) try(from path, what string) {
 	if p.Connected() {
 		return
 	}
+	what = from.String() + ": " + what
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.tried) < 2*maxAddrs && !slices.Contains(p.tried, what) {

@@ -35,6 +35,8 @@ type Socket struct {
 	local netip.AddrPort
 	is4   bool // an IPv4 socket
 	turns turns
+	turn  func() error // reads with take; of Read
+	take  func(b []byte, from Route)
 	system
 	reader reader
 }
@@ -91,10 +93,14 @@ func (s *Socket) WriteTo(b []byte, to Route) error {
 // Read waits for datagrams, and calls f with each one that is there. b is valid during the call. The error
 // is that of a socket that is closed, or whose deadline has come; what peers cause is none.
 func (s *Socket) Read(f func(b []byte, from Route)) error {
-	if s.turns != nil {
-		return s.turns.ReadTurn(func() error { return s.read(f) })
+	if s.turns == nil {
+		return s.read(f)
 	}
-	return s.read(f)
+	if s.turn == nil {
+		s.turn = func() error { return s.read(s.take) }
+	}
+	s.take = f
+	return s.turns.ReadTurn(s.turn)
 }
 
 func (s *Socket) read(f func(b []byte, from Route)) error {
