@@ -127,7 +127,8 @@ func wanted(b []byte, keys, spent bool) bool {
 			return false
 		}
 		kind, epoch, n := b[0], binary.BigEndian.Uint16(b[3:]), int(binary.BigEndian.Uint16(b[11:]))
-		if len(b) < head+n || spent && (epoch == 0 || kind != recordAlert) {
+		version := b[1] == 254 && (b[2] == 253 || b[2] == 255) // 1.2 and 1.0
+		if !version || n == 0 || len(b) < head+n || spent && (epoch == 0 || kind != recordAlert) {
 			return false
 		}
 		cipher := kind == recordCipher && n == 1 && b[head] == 1

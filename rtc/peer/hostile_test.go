@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pion/dtls/v2/pkg/protocol"
+	"github.com/pion/dtls/v2/pkg/protocol/recordlayer"
 	"github.com/pion/srtp/v2"
 	"github.com/pion/stun"
 	"github.com/stretchr/testify/require"
@@ -229,5 +231,30 @@ func TestHungHandshake(t *testing.T) {
 		require.Contains(t, text, `no check came for ufrag "nope"`)
 		require.Contains(t, text, "candidates: udp 192.0.2.1:8000; of the peer: none")
 		require.Zero(t, m.Len())
+	})
+}
+
+// FuzzWanted: of what DTLS is to see once there are keys, nothing that is not protected ends a session.
+func FuzzWanted(f *testing.F) {
+	f.Add(record(22, 0, 1, 2, 3))
+	f.Add(append(record(20, 0, 1), record(22, 1, 4, 5, 6)...))
+	f.Add(record(21, 1, 1, 2, 3, 4))
+	f.Add(record(21, 0, 1, 0)[:14])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if wanted(b, true, true) && !wanted(b, true, false) {
+			t.Fatal("less is wanted of a peer that has not spent its bytes")
+		}
+		if !wanted(b, true, false) {
+			return
+		}
+		list, err := recordlayer.UnpackDatagram(b)
+		require.NoError(t, err)
+		for _, x := range list {
+			var r recordlayer.RecordLayer
+			if x[3]|x[4] == 0 && x[0] != recordHandshake {
+				require.NoError(t, r.Unmarshal(x))
+				require.Equal(t, protocol.ContentTypeChangeCipherSpec, r.Content.ContentType())
+			}
+		}
 	})
 }

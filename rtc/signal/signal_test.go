@@ -373,3 +373,37 @@ func (r stalledReader) Read([]byte) (int, error) {
 	<-r.ctx.Done()
 	return 0, r.ctx.Err()
 }
+
+// FuzzRequest: whatever a client asks for, in WHIP, WHEP, a PATCH or SRS's API, is opened or refused.
+func FuzzRequest(f *testing.F) {
+	play := read(f, "offer-play.sdp")
+	body, err := json.Marshal(map[string]any{"streamurl": "webrtc://a.test/live/av?pp=1", "sdp": play})
+	require.NoError(f, err)
+	f.Add(uint8(0), "app=live&stream=av&eip=192.0.2.1&codec=av1", typeSDP, "Bearer t", play)
+	f.Add(uint8(1), "stream=s&ice-ufrag=myufrag1&ice-pwd=mypassword0123456789abcd", "", "text/html, */*;q=0.1", read(f, "offer-publish.sdp"))
+	f.Add(uint8(2), "session=a:b&token=T", typeFragment, `"a", W/"b", *`, "a=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\n")
+	f.Add(uint8(3), "vhost=v.test", "application/json", "", string(body))
+	f.Add(uint8(4), "candidate=192.0.2.9:9000", "", "", string(body))
+	f.Fuzz(func(t *testing.T, which uint8, query, typ, field, body string) {
+		server := &fake{}
+		method, path := http.MethodPost, []string{"whep", "whip", "whip", "play", "publish"}[which%5]
+		if which%5 == 2 {
+			method = http.MethodPatch
+		}
+		r := httptest.NewRequest(method, Prefix+path+"/", strings.NewReader(body))
+		r.URL.RawQuery = query
+		r.Header["Content-Type"], r.Header["Accept"], r.Header["Authorization"], r.Header["If-Match"] = []string{typ}, []string{field}, []string{field}, []string{field}
+		w := httptest.NewRecorder()
+		New(Config{Server: server}).ServeHTTP(w, r)
+		require.NotEqual(t, http.StatusInternalServerError, w.Code, "%s", w.Body)
+		if req := server.req; req != nil {
+			require.NotNil(t, req.Offer)
+			require.NotContains(t, req.App+req.Stream, "\x00")
+		}
+		for _, values := range w.Header() {
+			for _, v := range values {
+				require.NotContains(t, v, "\n")
+			}
+		}
+	})
+}
