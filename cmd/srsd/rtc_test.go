@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,39 +28,48 @@ func launchRTC(t *testing.T) *server {
 	return launch(t, strings.ReplaceAll(rtcConf, "RTC", fmt.Sprint(freePort(t))), nil, "-c", "srs.conf")
 }
 
-// aiortc runs a client that is not ours, in Python, for some seconds.
-type aiortc struct {
+// rtcClient is a client of WebRTC that is not ours, in Python.
+type rtcClient struct {
 	cmd *exec.Cmd
 	out strings.Builder
 }
 
-func (s *server) aiortc(action, name string, seconds int) *aiortc {
+// python runs a program of testdata as one that plays or publishes, for some seconds.
+func (s *server) python(file, action, name string, seconds int, more ...string) *rtcClient {
 	s.t.Helper()
-	python := "/usr/bin/python3" // Debian's, which has Debian's modules
-	if exec.Command(python, "-c", "import aiortc, aiohttp").Run() != nil {
-		s.t.Skip("python3-aiortc and python3-aiohttp are not installed")
-	}
 	path := map[string]string{"play": "whep", "publish": "whip"}[action]
 	ctx, cancel := context.WithTimeout(s.t.Context(), time.Duration(seconds)*time.Second+time.Minute)
-	a := &aiortc{cmd: exec.CommandContext(ctx, python, "testdata/aiortc_client.py", action,
-		fmt.Sprintf("http://127.0.0.1:%d/rtc/v1/%s/?app=live&stream=%s", s.api, path, name), fmt.Sprint(seconds))}
-	a.cmd.Stdout = &a.out
-	require.NoError(s.t, a.cmd.Start())
-	s.t.Cleanup(func() { cancel(); _ = a.cmd.Wait() })
-	return a
+	c := &rtcClient{cmd: exec.CommandContext(ctx, debianPython, append([]string{file, action,
+		fmt.Sprintf("http://127.0.0.1:%d/rtc/v1/%s/?app=live&stream=%s", s.api, path, name), fmt.Sprint(seconds)}, more...)...)}
+	c.cmd.Stdout = &c.out
+	require.NoError(s.t, c.cmd.Start())
+	s.t.Cleanup(func() { cancel(); _ = c.cmd.Wait() })
+	return c
 }
 
-// heard is what aiortc saw.
+// debianPython has Debian's modules.
+const debianPython = "/usr/bin/python3"
+
+// aiortc is a client of aiortc.
+func (s *server) aiortc(action, name string, seconds int) *rtcClient {
+	s.t.Helper()
+	if exec.Command(debianPython, "-c", "import aiortc, aiohttp").Run() != nil {
+		s.t.Skip("python3-aiortc and python3-aiohttp are not installed")
+	}
+	return s.python("testdata/aiortc_client.py", action, name, seconds)
+}
+
+// heard is what a client saw.
 type heard struct {
 	Video, Audio, Deleted int
 	Loudness              float64
 	Size, State           string
 }
 
-func (a *aiortc) wait(t *testing.T) (h heard) {
+func (c *rtcClient) wait(t *testing.T) (h heard) {
 	t.Helper()
-	require.NoError(t, a.cmd.Wait())
-	require.NoError(t, json.Unmarshal([]byte(a.out.String()), &h), a.out.String())
+	require.NoError(t, c.cmd.Wait())
+	require.NoError(t, json.Unmarshal([]byte(c.out.String()), &h), c.out.String())
 	return h
 }
 
@@ -153,4 +163,24 @@ func TestWebRTC(t *testing.T) {
 	require.Greater(t, h.Video, 20, "%+v", h)
 	require.Greater(t, h.Audio, 50)
 	require.Equal(t, 200, a.wait(t).Deleted)
+}
+
+// TestGStreamer: a third implementation publishes and plays, HEVC as well as H.264.
+func TestGStreamer(t *testing.T) {
+	const file = "testdata/gst_client.py"
+	if out, err := exec.Command(debianPython, file).CombinedOutput(); err != nil {
+		t.Skipf("GStreamer has no WebRTC: %s", out)
+	}
+	s := launchRTC(t)
+	for _, codec := range []string{"H264", "H265"} {
+		publisher := s.python(file, "publish", codec, 60, codec)
+		require.Eventually(t, func() bool { return strings.Contains(s.output(), "stream=/live/"+codec+", peer=") }, time.Minute, 50*time.Millisecond)
+		h := s.python(file, "play", codec, 60, codec).wait(t)
+		require.Greater(t, h.Video, 50, "%+v", h)
+		require.Greater(t, h.Audio, 100)
+		require.Greater(t, h.Loudness, 1000.)
+		require.Equal(t, "320x240 connected 200", fmt.Sprint(h.Size, " ", h.State, " ", h.Deleted))
+		require.NoError(t, publisher.cmd.Process.Signal(syscall.SIGTERM))
+		require.Equal(t, 200, publisher.wait(t).Deleted)
+	}
 }
