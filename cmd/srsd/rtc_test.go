@@ -165,6 +165,19 @@ func TestWebRTC(t *testing.T) {
 	require.Equal(t, 200, a.wait(t).Deleted)
 }
 
+// TestBrowserCodecs: what a browser publishes in a codec plays in another browser, which is not told which.
+func TestBrowserCodecs(t *testing.T) {
+	s := launchRTC(t)
+	viewer, publisher := streamtest.StartBrowser(t), streamtest.StartBrowser(t)
+	for _, codec := range []string{"VP8", "VP9", "AV1"} {
+		query := fmt.Sprintf("autostart=true&app=live&stream=%s&api=%d", codec, s.api)
+		require.Equal(t, codec, s.page(publisher, "whip.html?source=canvas&codec="+strings.ToLower(codec)+"&"+query).Video.Codec)
+		f := s.page(viewer, "whep.html?"+query)
+		require.Equal(t, codec, f.Video.Codec)
+		require.Equal(t, 640, f.Video.Width)
+	}
+}
+
 // TestGStreamer: a third implementation publishes and plays, HEVC as well as H.264.
 func TestGStreamer(t *testing.T) {
 	const file = "testdata/gst_client.py"
