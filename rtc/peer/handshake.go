@@ -17,10 +17,8 @@ import (
 	"fmt"
 	"io"
 	"math/big"
-	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v2"
@@ -189,9 +187,6 @@ func (p *Peer) shake() *packetio.Buffer {
 	return p.dtls
 }
 
-// profiles are offered, or taken, in this order.
-var profiles = []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80}
-
 // handshake makes the keys, and then waits for the peer's farewell.
 func (p *Peer) handshake() {
 	done := sync.OnceFunc(func() { <-p.m.handshakes })
@@ -227,11 +222,12 @@ func (p *Peer) negotiate() (*dtls.Conn, error) {
 		InsecureSkipVerifyHello: true,
 		LoggerFactory:           silent{},
 	}
-	dial := dtls.ServerWithContext
+	dial, records := dtls.ServerWithContext, &recordConn{p: p}
 	if p.cfg.Active {
 		dial = dtls.ClientWithContext
+	} else {
+		cfg.SRTPProtectionProfiles = records.choose()
 	}
-	records := &recordConn{p: p}
 	conn, err := dial(ctx, records, cfg)
 	if err != nil {
 		return nil, err
@@ -285,53 +281,6 @@ func (p *Peer) keys(conn *dtls.Conn, profile srtp.ProtectionProfile) error {
 }
 
 type keying struct{ key, salt []byte }
-
-// recordConn is the peer as DTLS sees it.
-type recordConn struct {
-	p    *Peer
-	done atomic.Bool // the handshake
-}
-
-func (c *recordConn) buffer() *packetio.Buffer {
-	c.p.mu.Lock()
-	defer c.p.mu.Unlock()
-	return c.p.dtls
-}
-
-// Read gives the next datagram.
-func (c *recordConn) Read(b []byte) (int, error) { return c.buffer().Read(b) }
-
-// Write sends to where the peer is.
-func (c *recordConn) Write(b []byte) (int, error) {
-	at := c.p.where.Load()
-	if at == nil {
-		return 0, net.ErrClosed
-	}
-	if err := at.write(b); errors.Is(err, net.ErrClosed) {
-		return 0, err
-	}
-	return len(b), nil // what was lost is sent again
-}
-
-// Close ends reading.
-func (c *recordConn) Close() error { return c.buffer().Close() }
-
-// LocalAddr and RemoteAddr are of no use to DTLS.
-func (c *recordConn) LocalAddr() net.Addr  { return &net.UDPAddr{} }
-func (c *recordConn) RemoteAddr() net.Addr { return &net.UDPAddr{} }
-
-// SetReadDeadline is for the handshake. After it reads end with Close: when a DTLS connection is closed it
-// first ends its read, and one that ended at once would have it closed before it has said farewell.
-func (c *recordConn) SetReadDeadline(t time.Time) error {
-	if c.done.Load() {
-		return nil
-	}
-	return c.buffer().SetReadDeadline(t)
-}
-
-// SetDeadline and SetWriteDeadline are as those of net.Conn: no write waits.
-func (c *recordConn) SetDeadline(t time.Time) error    { return c.SetReadDeadline(t) }
-func (c *recordConn) SetWriteDeadline(time.Time) error { return nil }
 
 // silent is a logger of DTLS: its errors are told by what it returns.
 type silent struct{}
