@@ -13,12 +13,9 @@ import (
 	"github.com/srsgo/srs/rtc/wire"
 )
 
-// aead are the profiles with authenticated encryption (RFC 7714). They cost a fraction of the others, but
-// browsers list them last, and the DTLS library takes what the client lists first.
-var aead = []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM}
-
-// profiles are offered, or taken, in this order.
-var profiles = append(slices.Clone(aead), dtls.SRTP_AES128_CM_HMAC_SHA1_80)
+// profiles are offered, or taken, in this order: those with authenticated encryption (RFC 7714) cost a fraction
+// of the other. Browsers list them last, and the DTLS library takes what the client lists first.
+var profiles = []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80}
 
 // maxHello bounds the datagrams that a client's first message may take.
 const maxHello = 8
@@ -52,22 +49,22 @@ func (h *hello) add(datagram []byte) (more bool) {
 	return true
 }
 
-// offersAEAD tells whether one of the profiles that the message offers is of aead.
-func (h *hello) offersAEAD() bool {
+// offers gives the profiles that the message offers (RFC 5764 4.1.1).
+func (h *hello) offers() []dtls.SRTPProtectionProfile {
 	var m handshake.MessageClientHello
 	if m.Unmarshal(h.body) != nil {
-		return false
+		return nil
 	}
 	for _, e := range m.Extensions {
 		if srtp, ok := e.(*extension.UseSRTP); ok {
-			return slices.ContainsFunc(srtp.ProtectionProfiles, func(p dtls.SRTPProtectionProfile) bool { return slices.Contains(aead, p) })
+			return srtp.ProtectionProfiles
 		}
 	}
-	return false
+	return nil
 }
 
-// choose gives the profiles to take, of which the client offers one. It reads the client's first message, and
-// leaves it to be read again.
+// choose gives the profile to take, or all if the client offers none of them. It reads the client's first
+// message, and leaves it to be read again.
 func (c *recordConn) choose() []dtls.SRTPProtectionProfile {
 	_ = c.SetReadDeadline(time.Now().Add(c.p.cfg.ConnectTimeout))
 	defer func() { _ = c.SetReadDeadline(time.Time{}) }()
@@ -81,8 +78,11 @@ func (c *recordConn) choose() []dtls.SRTPProtectionProfile {
 		c.first = append(c.first, b[:n])
 		more = h.add(b[:n])
 	}
-	if h.offersAEAD() {
-		return aead
+	offered := h.offers()
+	for i, p := range profiles {
+		if slices.Contains(offered, p) {
+			return profiles[i : i+1]
+		}
 	}
 	return profiles
 }
