@@ -35,7 +35,8 @@ func encodings() []encoding {
 	}
 }
 
-// encodingOf finds a codec by what a=rtpmap says: name/rate or name/rate/channels.
+// encodingOf finds a codec by what a=rtpmap says: name/rate or name/rate/channels. Without channels it is
+// whatever the codec has: some pipelines of GStreamer offer OPUS/48000, against RFC 7587 section 7.
 func encodingOf(v string) (encoding, bool) {
 	f := strings.Split(v, "/")
 	if len(f) < 2 {
@@ -45,14 +46,14 @@ func encodingOf(v string) (encoding, bool) {
 	if err != nil {
 		return encoding{}, false
 	}
-	channels := 1
+	channels := 0
 	if len(f) > 2 {
 		if channels, err = strconv.Atoi(f[2]); err != nil {
 			return encoding{}, false
 		}
 	}
 	for _, e := range encodings() {
-		if strings.EqualFold(f[0], e.name) && rate == e.clockRate && cmp.Or(e.channels, 1) == channels {
+		if strings.EqualFold(f[0], e.name) && rate == e.clockRate && (len(f) < 3 || cmp.Or(e.channels, 1) == channels) {
 			return e, true
 		}
 	}

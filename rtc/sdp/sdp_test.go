@@ -173,6 +173,7 @@ func TestCodecs(t *testing.T) {
 		"other profile":    {offer: strings.ReplaceAll(strings.ReplaceAll(offer, "42e01f", "640c1f"), "42001f", "640c1f"), pt: 102},
 		"no H.264":         {offer: strings.ReplaceAll(offer, "H264", "H261"), pt: 45},
 		"VP8 alone":        {offer: regexp.MustCompile(`H264|AV1|VP9`).ReplaceAllString(offer, "H261"), pt: 96},
+		"no channels":      {offer: strings.ReplaceAll(offer, "opus/48000/2", "OPUS/48000"), pt: 108},
 		"sound not wanted": {want: []stream.Codec{stream.AAC}, err: "sdp: media 0 (audio) offers none of: AAC"},
 	} {
 		if x.offer == "" {
@@ -189,6 +190,8 @@ func TestCodecs(t *testing.T) {
 			continue
 		}
 		require.NoError(t, err, name)
+		require.Len(t, a.Media, 2, name)
+		require.Equal(t, uint8(111), a.Media[0].Codecs[0].PT, name)
 		require.Equal(t, x.pt, a.Media[1].Codecs[0].PT, name)
 		reparse(t, a)
 	}
