@@ -165,7 +165,7 @@ func (k *cutter) describe(t *stream.Tracks) {
 	if len(tracks) == 0 {
 		k.c.m.logger().Warn("nothing of the stream can be carried in transport streams", "stream", k.c.key)
 	}
-	k.l.codecs = cmaf.Codecs(tracks...)
+	k.l.codecs = codecsOf(tracks...)
 }
 
 // wants tells whether a track is part of the segments.

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/srsgo/srs/hls/playlist"
+	"github.com/srsgo/srs/protocol/cmaf"
 	"github.com/srsgo/srs/stream"
 )
 
@@ -35,7 +37,7 @@ func (f *front) serve(x *exchange) {
 	case single && (known || lead.cfg.NoCtx):
 		own.lists[0].answerTo(x, s)
 	case single:
-		s.AddSent(x.text(playlist.AppendCtxMaster(nil, x.withCtx(x.r.URL.EscapedPath(), s.ID))))
+		s.AddSent(x.text(playlist.AppendCtxMaster(nil, x.withCtx(x.r.URL.EscapedPath(), s.ID), own.lists[0].uncommon())))
 	default:
 		q := x.param()
 		if !lead.cfg.NoCtx {
@@ -43,6 +45,32 @@ func (f *front) serve(x *exchange) {
 		}
 		s.AddSent(x.text(master(f.path, of, q)))
 	}
+}
+
+// uncommon gives the codecs of segments that are not of AVC with AAC: where none are named, shaka takes a
+// playlist for one of those, and fails.
+func (l *list) uncommon() string {
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	codecs := l.codecs
+	if strings.Contains(codecs, "avc1.") && strings.Contains(codecs, "mp4a.40.") && !strings.Contains(codecs, mp3) {
+		return ""
+	}
+	return codecs
+}
+
+// mp3 is how MP3 is called in playlists, since Apple's players know no other name.
+const mp3 = "mp4a.40.34"
+
+// codecsOf gives the CODECS of tracks (RFC 6381).
+func codecsOf(tracks ...stream.Track) string {
+	list := strings.Split(cmaf.Codecs(tracks...), ",")
+	for i, name := range list {
+		if name == "mp3" {
+			list[i] = mp3
+		}
+	}
+	return strings.Join(list, ",")
 }
 
 // withCtx gives a path with a viewer's hls_ctx, and the query that the viewer came with behind it.

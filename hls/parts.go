@@ -177,7 +177,7 @@ func (l *list) begin(in *cmaf.InitSegment) {
 	c := l.c
 	l.source = in
 	l.info = &in.Tracks[0]
-	l.codecs = in.Codecs
+	l.codecs = codecsOf(in.Tracks...)
 	name := beside(c.main, fmt.Sprintf("%s.%08x", l.label, crc32.ChecksumIEEE(in.Data)), ".mp4")
 	if l.init != nil && l.init.name == name {
 		return

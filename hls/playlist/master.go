@@ -107,7 +107,12 @@ func quotable(s string) string {
 	return string(b)
 }
 
-// AppendCtxMaster appends the master playlist with which SRS gives a viewer its hls_ctx.
-func AppendCtxMaster(dst []byte, uri string) []byte {
-	return append(append(append(dst, "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,AVERAGE-BANDWIDTH=1\n"...), uri...), '\n')
+// AppendCtxMaster appends the master playlist with which SRS gives a viewer its hls_ctx. It names codecs only if
+// there are some, which SRS does not.
+func AppendCtxMaster(dst []byte, uri, codecs string) []byte {
+	dst = append(dst, "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,AVERAGE-BANDWIDTH=1"...)
+	if codecs != "" {
+		dst = append(append(append(dst, `,CODECS="`...), quotable(codecs)...), '"')
+	}
+	return append(append(append(dst, '\n'), uri...), '\n')
 }

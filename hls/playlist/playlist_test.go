@@ -37,7 +37,8 @@ func TestSRS(t *testing.T) {
 	list := segments("av", 382, 2, 2, 2, 2, 2, 2)
 	m = Media{Sequence: 382, TargetDuration: 2, Segments: list}
 	require.Equal(t, golden(t, "ctx.m3u8"), string(m.Append(nil, "hls_ctx=2s4g6a60")))
-	require.Equal(t, golden(t, "master.m3u8"), string(AppendCtxMaster(nil, "/live/av.m3u8?hls_ctx=2s4g6a60&ht=3&x=1")))
+	require.Equal(t, golden(t, "master.m3u8"), string(AppendCtxMaster(nil, "/live/av.m3u8?hls_ctx=2s4g6a60&ht=3&x=1", "")))
+	require.Equal(t, "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,AVERAGE-BANDWIDTH=1,CODECS=\"avc1.42C00C\"\na.m3u8\n", string(AppendCtxMaster(nil, "a.m3u8", "avc1.42C00C")))
 
 	keys := segments("av", 16, 2, 2, 2, 2, 2, 2, 2)
 	for i, iv := range map[int]string{2: "1F6CD74322B0C7A1DD8F2EAE6AADBB16", 5: "A36AA1231186FD1254CBCB239ADE2034"} {
