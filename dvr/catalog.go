@@ -8,7 +8,7 @@ import (
 	"github.com/srsgo/srs/stream"
 )
 
-// file gives the MP4 of a stream that has a name. The error is errRange if there is none.
+// file gives the recording of a stream that has a name. The error is errRange if there is none.
 func (m *Module) file(k stream.Key, name string) (Recording, error) {
 	v := m.cfg.Load().vhost(k.Vhost)
 	dir, _ := storage.Split(v.Path)
@@ -17,7 +17,7 @@ func (m *Module) file(k stream.Key, name string) (Recording, error) {
 		return Recording{}, err
 	}
 	e := x.get(name)
-	if e == nil || e.key() != k || format(name) != ".mp4" {
+	if e == nil || e.key() != k {
 		return Recording{}, errRange
 	}
 	return e.recording(x.disk), nil

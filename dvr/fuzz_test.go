@@ -2,6 +2,7 @@ package dvr
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -150,6 +151,10 @@ func FuzzPackets(f *testing.F) {
 			open = openTS
 		}
 		from := time.Duration(ms) * time.Millisecond
+		if m, err := openRemade(open, &memory{b}, int64(len(b))); err == nil {
+			require.LessOrEqual(t, m.samples(), len(b))
+			_, _ = io.Copy(io.Discard, newRuns(m.runs).reader())
+		}
 		src, err := open(&memory{b}, int64(len(b)), max(0, from))
 		if err != nil {
 			return

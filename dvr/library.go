@@ -68,7 +68,7 @@ func (x *recorded) ReadAt(b []byte, at int64) (int, error) {
 	return now.in.ReadAt(b, at)
 }
 
-// movie gives the index of an MP4.
+// movie gives the index of a recording as an MP4.
 func (l *library) movie(r *Recording) (*movie, *recorded, error) {
 	f, err := l.open(r)
 	if err != nil {
@@ -77,7 +77,15 @@ func (l *library) movie(r *Recording) (*movie, *recorded, error) {
 	if m := l.movies.get(f.Info); m != nil {
 		return m.over(f), f, nil
 	}
-	m, err := openMovie(f, f.Size)
+	var m *movie
+	switch format(r.Name) {
+	case ".flv":
+		m, err = openRemade(openFLV, f, f.Size)
+	case ".ts":
+		m, err = openRemade(openTS, f, f.Size)
+	default:
+		m, err = openMovie(f, f.Size)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w (in %s)", err, r.File)
 	}

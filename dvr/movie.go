@@ -15,9 +15,10 @@ import (
 type movie struct {
 	header []byte // body of its moov
 	tracks []*movieTrack
-	runs   []run // the media, in order
-	size   int64 // of the media
-	whole  int64 // where the last whole fragment ends
+	runs   []run   // the media, in order
+	size   int64   // of the media
+	whole  int64   // where the last whole fragment ends
+	remade *remade // what the media are made of; nil: they are in the file
 }
 
 // movieTrack is the index of a track. Times are in its own timescale.
@@ -249,6 +250,9 @@ func again(list []repeat, v uint32) []repeat {
 	}
 	return append(list, repeat{1, v})
 }
+
+// samples counts them.
+func (t *movieTrack) samples() int { return len(t.sizes) }
 
 // duration is that of the media timeline.
 func (t *movieTrack) duration() int64 { return t.last - t.first + int64(t.tail) }

@@ -305,6 +305,9 @@ func (m *movie) empty() *movie {
 // over gives m with its media in another reader of the same file.
 func (m *movie) over(in io.ReaderAt) *movie {
 	n := *m
+	if m.remade != nil {
+		in = &remaker{remade: m.remade, in: in}
+	}
 	n.runs = slices.Clone(m.runs)
 	for i := range n.runs {
 		n.runs[i].in = in

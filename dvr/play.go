@@ -28,8 +28,7 @@ var (
 	// errRange: there is no recording of a time.
 	errRange = errors.New("dvr: nothing was recorded then")
 	// errFormat: what was recorded does not have the form that was asked for.
-	errFormat = errors.New("dvr: the recordings of this time have another format: " +
-		"those in .mp4 play as .mp4 and .m3u8, those in .flv and .ts as .flv and .ts")
+	errFormat = errors.New("dvr: the recordings of this time are MP4, which play as .mp4 and .m3u8")
 )
 
 // exchange is a request of a viewer whom the gates have admitted.
@@ -124,6 +123,8 @@ func (x *exchange) fail(err error) {
 		say(w, http.StatusNotFound)
 	case errors.Is(err, errFormat):
 		http.Error(w, err.Error(), http.StatusNotFound)
+	case errors.Is(err, stream.ErrUnsupported):
+		http.Error(w, err.Error(), http.StatusNotAcceptable)
 	case errors.Is(err, errLong), errors.Is(err, errQuery):
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	case x.r.Context().Err() == nil:
@@ -257,12 +258,6 @@ func (x *exchange) serveMP4() error {
 	defer l.close()
 	hash, first := sha256.New(), time.Time{}
 	for i := range files {
-		if format(files[i].Name) != ".mp4" {
-			if j.movie != nil {
-				break
-			}
-			continue
-		}
 		m, f, err := l.movie(&files[i])
 		if err == nil {
 			fmt.Fprintln(hash, f.Name, f.Size, f.Modified.UnixNano())
@@ -281,7 +276,7 @@ func (x *exchange) serveMP4() error {
 		}
 	}
 	if j.movie == nil {
-		return errFormat
+		return errRange
 	}
 	body, _, _, err := j.movie.plain(first)
 	if errors.Is(err, errNothing) {

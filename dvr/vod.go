@@ -49,12 +49,7 @@ func (x *exchange) servePlaylist() error {
 	l := x.library()
 	defer l.close()
 	p := vod{name: x.name, from: x.from, to: x.to}
-	fits := false
 	for i := range files {
-		if format(files[i].Name) != ".mp4" {
-			continue
-		}
-		fits = true
 		m, _, err := l.movie(&files[i])
 		if err != nil {
 			return err
@@ -62,9 +57,6 @@ func (x *exchange) servePlaylist() error {
 		if p.add(&files[i], m); len(p.list) > maxSegments {
 			return errLong
 		}
-	}
-	if !fits {
-		return errFormat
 	}
 	if len(p.list) == 0 {
 		return errRange

@@ -75,10 +75,17 @@ func packetTimes(t testing.TB, url, kind string) (n int, first, last float64) {
 
 // TestVOD: a playlist of recordings plays as one stream, without a seam where they follow one another.
 func TestVOD(t *testing.T) {
-	for _, clip := range []*streamtest.Clip{streamtest.H264BFramesAAC(), streamtest.HEVCAAC(), streamtest.AACOnly()} {
-		t.Run(clip.Name, func(t *testing.T) {
+	for _, x := range []struct {
+		ext  string
+		clip *streamtest.Clip
+	}{
+		{".mp4", streamtest.H264BFramesAAC()}, {".mp4", streamtest.HEVCAAC()}, {".mp4", streamtest.AACOnly()},
+		{".flv", streamtest.H264BFramesAAC()}, {".flv", streamtest.AACOnly()}, {".ts", streamtest.H264BFramesAAC()},
+	} {
+		clip := x.clip
+		t.Run(clip.Name+x.ext, func(t *testing.T) {
 			t.Parallel()
-			r, packets, files := recordSegments(t, ".mp4", clip)
+			r, packets, files := recordSegments(t, x.ext, clip)
 			s := r.serve(t)
 			text := r.get(t, "live/av.m3u8?token=a%26b").Body.String()
 			require.Contains(t, text, "#EXT-X-PLAYLIST-TYPE:VOD")

@@ -106,7 +106,7 @@ func describeEAC3(t *stream.Track, frame []byte) error {
 		return errors.New("not enough bytes")
 	}
 	size := (int(frame[2]&7)<<8 | int(frame[3]) + 1) * 2
-	rate := min(size*8*t.SampleRate/frameSamples(t, frame)/1000, 1<<13-1)
+	rate := min(size*8*t.SampleRate/FrameSamples(t, frame)/1000, 1<<13-1)
 	fscod, acmod, lfe, bsid := frame[4]>>6, frame[4]>>1&7, frame[4]&1, frame[5]>>3
 	t.Config = dec3(rate, fscod, bsid, acmod, lfe)
 	return nil

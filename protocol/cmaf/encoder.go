@@ -106,7 +106,7 @@ func (e *Encoder) AppendPacket(dst []byte, p *stream.Packet) []byte {
 
 // duration is what the sample at dts is taken to last.
 func (t *encoded) duration(dts int64, payload []byte) int64 {
-	if n := frameSamples(&t.info, payload); n > 0 && !t.video {
+	if n := FrameSamples(&t.info, payload); n > 0 && !t.video {
 		return int64(n)
 	}
 	if d := dts - t.last; t.last >= 0 && d > 0 && d <= int64(t.hz) {

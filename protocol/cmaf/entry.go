@@ -99,8 +99,8 @@ func descriptor(b []byte, tag byte, content []byte) []byte {
 	return append(b, content...)
 }
 
-// frameSamples gives the samples per channel that a frame decodes to, 0 if that is not known.
-func frameSamples(t *stream.Track, frame []byte) int {
+// FrameSamples gives the samples per channel that a frame decodes to, 0 if that is not known.
+func FrameSamples(t *stream.Track, frame []byte) int {
 	switch t.Codec {
 	case stream.AAC:
 		return 1024

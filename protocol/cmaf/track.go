@@ -41,7 +41,7 @@ type track struct {
 func (t *track) ticks(p *stream.Packet) int64 {
 	dts := stream.Ticks(p.DTS, t.hz)
 	if t.waiting && !t.video {
-		if n := int64(frameSamples(&t.info, t.next.payload)); n > 0 {
+		if n := int64(FrameSamples(&t.info, t.next.payload)); n > 0 {
 			dts = endToEnd(dts, t.next.dts+n, t.hz)
 		}
 	}
@@ -74,7 +74,7 @@ func (t *track) guess() int64 {
 	if t.usual > 0 {
 		return t.usual
 	}
-	if n := frameSamples(&t.info, t.next.payload); n > 0 {
+	if n := FrameSamples(&t.info, t.next.payload); n > 0 {
 		return int64(n)
 	}
 	return int64(t.hz) / 25
