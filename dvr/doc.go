@@ -30,22 +30,21 @@
 //	/record/app/stream.json   lists the files
 //	/record/app/stream.mp4    as one plain MP4, of which any range can be asked for
 //	/record/app/stream.m3u8   as HLS, a playlist that is complete; the segments are made as they are asked for
-//	/record/app/stream.flv    those in FLV and TS as FLV
-//	/record/app/stream.ts     the same as MPEG-TS
+//	/record/app/stream.flv    as FLV
+//	/record/app/stream.ts     as MPEG-TS
 //
 // ?from= and ?to= say which time, as milliseconds since 1970 or as in RFC 3339; start and end mean the same,
 // duration in seconds stands for to. What is played begins at the key frame at or before from: in a TS at one
 // of the 15 s before, if there is one. Files that follow one another within a second have no seam. A gap is
 // left out of HLS, with a discontinuity, and is one in the other forms. An MP4 ends before a file whose tracks
-// are described otherwise, HLS goes on with another header. What has another format than was asked for is
-// passed over; if there is nothing else the answer is 404, and says so. A viewer of HLS is one session until it
+// are described otherwise, HLS goes on with another header. A codec that the form does not carry is left
+// out; where nothing is left the answer is 406, and says so. A viewer of HLS is one session until it
 // has asked for nothing for two minutes, in the other forms each request is one.
 //
 // FLV and TS play as MP4 and HLS by an index that takes reading the file once, when it is first asked for; those
 // of the files played last are kept, up to 2 million samples (about 80 MB) in all. A segment then costs reading
 // from the key frame before it: an FLV is sought by the heads of its tags, a TS by its clocks. Of such a file
-// what follows a change of a track's configuration is not in them. A codec that no MP4 carries is left out;
-// where nothing is left the answer is 406.
+// what follows a change of a track's configuration is not in them.
 //
 // # Trouble
 //

@@ -61,6 +61,12 @@ func FuzzOpenMovie(f *testing.F) {
 		if _, _, ok := m.span(); !ok {
 			return
 		}
+		if src, err := m.packets(time.Second); err == nil {
+			for n := 0; err == nil && n <= m.samples(); n++ {
+				_, err = src.ReadPacket()
+			}
+			require.Error(t, err)
+		}
 		r := Recording{Name: "a.mp4", Start: time.Unix(1, 0)}
 		j := joined{from: r.Start.Add(time.Second), to: r.Start.Add(2 * time.Second)}
 		if _, err := j.add(&r, m); err == nil && j.movie != nil {

@@ -30,7 +30,7 @@ func (j *joined) add(r *Recording, m *movie) (more bool, err error) {
 	}
 	from, to := begin, end
 	if !j.from.IsZero() && j.from.After(r.Start) {
-		from = m.keyBefore(begin + j.from.Sub(r.Start))
+		_, from = m.keyBefore(begin + j.from.Sub(r.Start))
 	}
 	if !j.to.IsZero() {
 		to = min(to, begin+j.to.Sub(r.Start))

@@ -78,12 +78,9 @@ func (l *library) movie(r *Recording) (*movie, *recorded, error) {
 		return m.over(f), f, nil
 	}
 	var m *movie
-	switch format(r.Name) {
-	case ".flv":
-		m, err = openRemade(openFLV, f, f.Size)
-	case ".ts":
-		m, err = openRemade(openTS, f, f.Size)
-	default:
+	if open := openerOf(r.Name); open != nil {
+		m, err = openRemade(open, f, f.Size)
+	} else {
 		m, err = openMovie(f, f.Size)
 	}
 	if err != nil {

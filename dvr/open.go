@@ -181,63 +181,24 @@ func (t *movieTrack) parseChunks(stbl []byte, n int) error {
 	return nil
 }
 
-// piece is a sample with its place.
-type piece struct {
-	sample
-	dts, at int64
-	n       int // from 0
-}
-
-// each gives the samples, in order, until f has had enough.
-func (t *movieTrack) each(f func(*piece) bool) {
-	deltas, offsets, syncs := t.deltas, t.offsets, t.syncs
-	next := func(list *[]repeat, used *uint32) uint32 {
-		for len(*list) > 0 && *used == (*list)[0].count {
-			*list, *used = (*list)[1:], 0
-		}
-		if len(*list) == 0 {
-			return t.tail
-		}
-		*used++
-		return (*list)[0].value
-	}
-	var usedD, usedO uint32
-	p := piece{dts: t.first}
-	for _, c := range t.chunks {
-		p.at = c.at
-		for range c.samples {
-			p.duration, p.offset, p.size = next(&deltas, &usedD), next(&offsets, &usedO), t.sizes[p.n]
-			p.flags = 0
-			if t.video {
-				if p.flags = notSync; len(syncs) > 0 && int(syncs[0]) == p.n+1 {
-					p.flags, syncs = 0, syncs[1:]
-				}
-			}
-			if !f(&p) {
-				return
-			}
-			p.dts, p.at, p.n = p.dts+int64(p.duration), p.at+int64(p.size), p.n+1
-		}
-	}
-}
-
-// keyBefore gives when the last key frame at or before a time is presented.
-func (m *movie) keyBefore(at time.Duration) time.Duration {
-	found := at
+// keyBefore gives when the last key frame at or before a time is decoded and presented; without pictures, the
+// time.
+func (m *movie) keyBefore(at time.Duration) (dts, pts time.Duration) {
+	dts, pts = at, at
 	for _, t := range m.tracks {
 		if !t.video || len(t.sizes) == 0 {
 			continue
 		}
-		found = t.time(t.begin)
+		dts, pts = t.time(t.first), t.time(t.begin)
 		t.each(func(p *piece) bool {
-			if pts := t.time(p.dts + int64(int32(p.offset))); p.flags&notSync == 0 && pts <= at {
-				found = pts
+			if shown := t.time(p.dts + int64(int32(p.offset))); p.flags&notSync == 0 && shown <= at {
+				dts, pts = t.time(p.dts), shown
 			}
 			return true
 		})
 		break
 	}
-	return found
+	return dts, pts
 }
 
 // at gives the first tick of a time or after it.

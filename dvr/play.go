@@ -24,12 +24,8 @@ import (
 // prefix is where recordings are served.
 const prefix = "/record/"
 
-var (
-	// errRange: there is no recording of a time.
-	errRange = errors.New("dvr: nothing was recorded then")
-	// errFormat: what was recorded does not have the form that was asked for.
-	errFormat = errors.New("dvr: the recordings of this time are MP4, which play as .mp4 and .m3u8")
-)
+// errRange: there is no recording of a time.
+var errRange = errors.New("dvr: nothing was recorded then")
 
 // exchange is a request of a viewer whom the gates have admitted.
 type exchange struct {
@@ -121,8 +117,6 @@ func (x *exchange) fail(err error) {
 		panic(http.ErrAbortHandler)
 	case errors.Is(err, errRange):
 		say(w, http.StatusNotFound)
-	case errors.Is(err, errFormat):
-		http.Error(w, err.Error(), http.StatusNotFound)
 	case errors.Is(err, stream.ErrUnsupported):
 		http.Error(w, err.Error(), http.StatusNotAcceptable)
 	case errors.Is(err, errLong), errors.Is(err, errQuery):

@@ -11,7 +11,7 @@ import (
 	"github.com/srsgo/srs/stream"
 )
 
-// servePackets answers with an FLV or TS of what was recorded as FLV or TS in [from, to), beginning at the key
+// servePackets answers with an FLV or TS of what was recorded in [from, to), beginning at the key
 // frame at or before from. Its times begin at 0.
 func (x *exchange) servePackets() error {
 	files, err := x.files()
@@ -29,29 +29,23 @@ func (x *exchange) servePackets() error {
 		sink = newTS(w, w.Flush)
 	}
 	x.w.Header().Set("Accept-Ranges", "none")
-	out, fits := &splice{to: sink, from: x.from, by: x.to}, false
+	out := &splice{to: sink, from: x.from, by: x.to}
 	for i := range files {
 		r, err := l.packets(&files[i], x.from)
-		if errors.Is(err, errFormat) || errors.Is(err, errNothing) {
+		if errors.Is(err, errNothing) {
 			continue
 		}
-		if fits = true; err == nil && x.r.Method == http.MethodHead {
+		if err == nil && x.r.Method == http.MethodHead {
 			return nil
 		}
 		if err == nil {
 			err = out.add(&files[i], r)
 		}
-		if errors.Is(err, stream.ErrUnsupported) && !x.w.began {
-			err = errFormat
-		}
 		if err != nil {
 			return err
 		}
 	}
-	switch {
-	case !fits:
-		return errFormat
-	case !out.begun:
+	if !out.begun {
 		return errRange
 	}
 	return sink.finish()
@@ -80,20 +74,36 @@ func (l *library) packets(r *Recording, from time.Time) (stream.Source, error) {
 	if !from.IsZero() {
 		since = max(0, from.Sub(r.Start))
 	}
-	open := openFLV
-	switch format(r.Name) {
-	case ".ts":
-		open = openTS
-	case ".mp4":
-		return nil, errFormat
+	open := openerOf(r.Name)
+	if open == nil {
+		m, _, err := l.movie(r)
+		if err != nil {
+			return nil, err
+		}
+		return sourceOf(m.packets(since))
 	}
 	f, err := l.open(r)
 	if err != nil {
 		return nil, err
 	}
-	p, err := open(f, f.Size, since)
-	if err != nil { // not a nil *packetReader
+	return sourceOf(open(f, f.Size, since))
+}
+
+// sourceOf gives what was opened, and no nil pointer.
+func sourceOf[S stream.Source](s S, err error) (stream.Source, error) {
+	if err != nil {
 		return nil, err
 	}
-	return p, nil
+	return s, nil
+}
+
+// openerOf gives what reads the packets of an FLV or TS; nil for an MP4.
+func openerOf(name string) opener {
+	switch format(name) {
+	case ".flv":
+		return openFLV
+	case ".ts":
+		return openTS
+	}
+	return nil
 }
