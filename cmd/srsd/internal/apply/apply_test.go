@@ -200,16 +200,17 @@ func TestWarnings(t *testing.T) {
 vhost v {
 	exec { enabled on; }
 	http_remux { enabled on; mount [vhost]/[app]/[stream].ogg; }
+	dash { dash_timeshift 60; } # has a warning of its own
 }
 stream_caster { enabled on; caster flv; }
 stream_caster { enabled on; caster gb28181; listen 9000; }`, "SRS_SRT_SERVER_ENABLED=on")
 	require.Equal(t, []string{
 		"srs.conf:3: vhost.exec.enabled is known and not applied yet",
-		"srs.conf:7: stream_caster.enabled is known and not applied yet",
-		"srs.conf:7: stream_caster.caster is known and not applied yet",
-		"srs.conf:7: stream_caster.listen is known and not applied yet",
+		"srs.conf:8: stream_caster.enabled is known and not applied yet",
+		"srs.conf:8: stream_caster.caster is known and not applied yet",
+		"srs.conf:8: stream_caster.listen is known and not applied yet",
 		"SRS_SRT_SERVER_ENABLED: srt_server.enabled is known and not applied yet",
 		`srs.conf:4: vhost.http_remux: mount "[vhost]/[app]/[stream].ogg": only .flv, .ts, .mp4, .aac and .mp3 are served`,
-		"srs.conf:6: stream_caster.enabled: it has no effect without a listen port",
+		"srs.conf:7: stream_caster.enabled: it has no effect without a listen port",
 	}, Warnings(f))
 }

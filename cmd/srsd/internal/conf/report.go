@@ -21,7 +21,8 @@ func (u Use) String() string {
 
 // Report returns what is set in the file and the environment, in two lists: what the program
 // applies, by its answer for each use of a path of the schema, and what is known and accepted only. A name
-// inside a block whose names SRS does not check, and that the schema does not have, is in the second.
+// inside a block whose names SRS does not check, and that the schema does not have, is in the second. What
+// has no effect and a Note of its own in the schema is in neither where a file sets it.
 func (f *File) Report(applied func(Use) bool) (used, known []Use) {
 	add := func(u Use, ours bool) {
 		if ours && applied(u) {
@@ -40,6 +41,9 @@ func (f *File) Report(applied func(Use) bool) (used, known []Use) {
 			it := schema.byPath[u.Path]
 			if it != nil && it.Kind == Block {
 				walk(u.Path, caster, d)
+				continue
+			}
+			if it != nil && it.Note != "" && !applied(u) { // a warning of its own says so
 				continue
 			}
 			add(u, it != nil)

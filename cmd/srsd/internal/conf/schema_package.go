@@ -8,7 +8,8 @@ func packagingRows() []Item {
 		Item{Path: "dash.enabled", Kind: BoolOff, Default: "off"},
 		Item{Path: "dash.dash_fragment", Kind: Int, Default: "10", Unit: "s"},
 		Item{Path: "dash.dash_update_period", Kind: Int, Default: "5", Unit: "s"},
-		Item{Path: "dash.dash_timeshift", Kind: Int, Default: "300", Unit: "s"},
+		Item{Path: "dash.dash_timeshift", Kind: Int, Default: "300", Unit: "s",
+			Note: "it has no effect, as in SRS: dash_window_size says how much is kept"},
 		Item{Path: "dash.dash_path", Kind: String, Default: "./objs/nginx/html"},
 		Item{Path: "dash.dash_mpd_file", Kind: String, Default: "[app]/[stream].mpd"},
 		Item{Path: "dash.dash_window_size", Kind: Int, Default: "5", Unit: "segments"},
@@ -59,7 +60,7 @@ func hlsRows() []Item {
 		// The path follows hls_path; the URL, in SRS, that directive's default text.
 		Item{Path: "hls.hls_key_file_path", Kind: String, Default: "./objs/nginx/html"},
 		Item{Path: "hls.hls_key_url", Kind: String, Default: "./objs/nginx/html"},
-		Item{Path: "hls.hls_dts_directly", Kind: BoolOn, Default: "on"},
+		Item{Path: "hls.hls_dts_directly", Kind: BoolOn, Default: "on", Note: "it has no effect: HLS always keeps the stream's DTS"},
 		Item{Path: "hls.hls_storage", Kind: String, Env: none, Note: "it is ignored, HLS is always written to disk"},
 		Item{Path: "hls.hls_mount", Kind: String, Env: none, Note: "it is ignored, HLS is always written to disk"},
 	)

@@ -80,6 +80,8 @@ func TestAccepted(t *testing.T) {
 		{"tcmalloc_release_rate 11;", `tcmalloc_release_rate: 11 is outside 0 to 10, 10 is used`},
 		{"vhost v { rtc { opus_bitrate 1; } }", `vhost.rtc.opus_bitrate: 1 is outside 8000 to 320000, 48000 is used`},
 		{"vhost v { hls { hls_storage both; hls_mount x; } }", `vhost.hls.hls_storage: it is ignored`},
+		{"vhost v { hls { hls_dts_directly off; } }", `vhost.hls.hls_dts_directly: it has no effect`},
+		{"vhost v { dash { dash_timeshift 60; } }", `vhost.dash.dash_timeshift: it has no effect, as in SRS`},
 		{"stream_caster { tcp_enable on; }", `stream_caster.tcp_enable: SRS 5 and later ignore it`},
 	} {
 		require.Contains(t, lines(mustLoad(t, base+c.in)), c.warning)
