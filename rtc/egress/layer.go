@@ -128,9 +128,11 @@ func (l *layers) best(limit int64) *track {
 }
 
 // step goes down at once when the path was congested by the present layer, and up by one layer when the
-// path carries it or when it has been quiet for long.
+// path carries it or when it has been quiet for long. How long is forgotten when a layer that was climbed to
+// holds: the path has become wider since.
 func (l *layers) step(at int, rate int64, congested, now time.Time) {
-	if l.patient == 0 || now.Sub(l.from) > 6*tryAfter && l.failed.Before(l.from) {
+	holds := now.Sub(l.from)
+	if l.patient == 0 || l.failed.Before(l.from) && (holds > 6*tryAfter || holds > tryAfter && !l.fell) {
 		l.patient = tryAfter
 	}
 	grace := keyDrain

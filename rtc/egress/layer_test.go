@@ -172,6 +172,49 @@ func TestLayers(t *testing.T) {
 	}
 }
 
+// TestLayersClimb: a viewer whose path was narrow for a while gets the best layer back soon after: what had failed
+// then does not delay the next layer when the one below it holds now.
+func TestLayersClimb(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, SenderConfig{})
+		pub := r.publish(t)
+		ask := make(chan struct{}, 1)
+		v, peer := r.view(t, pub.Stream(), func(c *ViewerConfig) {
+			c.Audio, c.Video = nil, videoMedia(stream.VP8)
+			c.KeyFrame = func() {
+				select {
+				case ask <- struct{}{}:
+				default:
+				}
+			}
+		})
+		defer v.Close()
+		l, n := &link{peer: peer, rate: 20e6}, 0
+		tell := func() {
+			if n++; n%3 == 0 {
+				if b := l.feedback(time.Now()); b != nil {
+					v.RTCP(b, time.Now())
+				}
+			}
+		}
+		run := func(rate float64, d time.Duration) byte {
+			l.rate = rate
+			publishLayers(t, pub, ask, d, tell, 150e3, 500e3, 1500e3)
+			synctest.Wait()
+			all := peer.layersOf(t, 0)
+			return all[len(all)-1]
+		}
+		require.EqualValues(t, 2, run(20e6, 10*time.Second))
+		require.EqualValues(t, 0, run(400e3, 12*time.Second))
+		took := time.Duration(0)
+		for run(20e6, time.Second) != 2 {
+			took += time.Second
+			require.Less(t, took, 20*time.Second, "layers %v", peer.layersOf(t, 0))
+		}
+		require.NoError(t, pub.Close(nil))
+	})
+}
+
 // TestLayerGone: a layer that is no longer sent is left.
 func TestLayerGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
